@@ -1,0 +1,103 @@
+"""Whether a pipeline can run: order, inputs, columns, and what its stages need."""
+
+from __future__ import annotations
+
+from curation.config.pipeline import ResolvedPipeline, ResolvedStage
+from curation.dataset.schema import CLIPS
+from curation.errors import UserError
+from curation.registry import registered_stages
+from curation.stage import Annotator, Requirement, Splitter, Stage
+
+CLIPS_INPUT = "clips"
+FRAMES_INPUT = "frames"
+
+
+def check_pipeline(pipeline: ResolvedPipeline) -> None:
+    """Check order, inputs, columns and requirements.
+
+    A splitter that yields clips says so with "clips" in its ``provides``; from there on "frames" and the columns of
+    `clips` can be read.
+
+    Raises:
+        UserError: one line per mistake.
+    """
+    mistakes = [*_order_mistakes(pipeline), *_column_mistakes(pipeline)] or _input_mistakes(pipeline)
+    if not mistakes:
+        mistakes = [
+            f"{stage.place}: {stage.name}: {requirement.problem}"
+            for stage, requirement in requirements(pipeline)
+            if requirement.problem is not None
+        ]
+    if mistakes:
+        raise UserError("\n".join(dict.fromkeys(mistakes)))
+
+
+def requirements(pipeline: ResolvedPipeline) -> list[tuple[ResolvedStage, Requirement]]:
+    """What the stages need besides code, there or not."""
+    return [
+        (stage, requirement)
+        for stage in pipeline.stages
+        for requirement in stage.stage_class(stage.config).requirements()
+    ]
+
+
+def _order_mistakes(pipeline: ResolvedPipeline) -> list[str]:
+    yields_clips = [stage for stage in pipeline.splitters if CLIPS_INPUT in _provides(stage.stage_class)]
+    if not yields_clips:
+        givers = _givers(CLIPS_INPUT)
+        return [f'the pipeline "{pipeline.name}" has no stage that yields clips{givers}']
+    if len(yields_clips) > 1:
+        second = yields_clips[1]
+        return [f"{second.place}: {second.name}: clips come from {yields_clips[0].name} already; remove one of the two"]
+    if pipeline.splitters[-1] is not yields_clips[0]:
+        late = pipeline.splitters[-1]
+        return [f"{late.place}: {late.name}: must stand before {yields_clips[0].name}, which yields the clips"]
+    last = pipeline.stages.index(pipeline.splitters[-1])
+    return [
+        f"{stage.place}: {stage.name}: must stand after {pipeline.splitters[-1].name}, which yields the clips"
+        for stage in pipeline.stages[:last]
+        if stage in pipeline.annotators
+    ]
+
+
+def _column_mistakes(pipeline: ResolvedPipeline) -> list[str]:
+    mistakes = []
+    writer = dict.fromkeys(CLIPS.names, "the table of clips")
+    for stage in pipeline.annotators:
+        for column in (*_provides(stage.stage_class), f"{stage.name}_error"):
+            if column in writer:
+                mistakes.append(
+                    f'{stage.place}: {stage.name}: the column "{column}" is written by {writer[column]} too'
+                )
+            writer.setdefault(column, stage.name)
+    return mistakes
+
+
+def _input_mistakes(pipeline: ResolvedPipeline) -> list[str]:
+    mistakes = []
+    provided: set[str] = set()
+    for index, stage in enumerate(pipeline.stages):
+        for needed in stage.stage_class.reads:
+            if needed in provided:
+                continue
+            later = [other.name for other in pipeline.stages[index + 1 :] if needed in _provides(other.stage_class)]
+            mend = f"; {later[0]} gives it: put it before {stage.name}" if later else _givers(needed)
+            mistakes.append(f'{stage.place}: {stage.name}: nothing before it gives "{needed}"{mend}')
+        provided.update(_provides(stage.stage_class))
+        if CLIPS_INPUT in provided:
+            provided.update((FRAMES_INPUT, *CLIPS.names))
+    return mistakes
+
+
+def _provides(stage: type[Stage]) -> tuple[str, ...]:
+    if issubclass(stage, Splitter):
+        return stage.provides
+    return tuple(stage.writes) if issubclass(stage, Annotator) else ()
+
+
+def _givers(needed: str) -> str:
+    """``; add the stage clipping, which gives it``, from all stages that are installed."""
+    if needed == FRAMES_INPUT or needed in CLIPS.names:
+        needed = CLIPS_INPUT
+    givers = [name for name, stage in registered_stages().items() if needed in _provides(stage)]
+    return f"; add the stage {' or '.join(givers)}, which gives it" if givers else "; no installed stage gives it"

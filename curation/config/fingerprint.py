@@ -1,0 +1,47 @@
+"""Fingerprints of stages: equal when the results are equal, whatever the run policy."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from curation.config.pipeline import ResolvedPipeline, ResolvedStage
+from curation.stage import Annotator
+
+LENGTH = 16
+
+
+def stage_fingerprint(stage: ResolvedStage) -> str:
+    """`LENGTH` hex digits over name, version and parameters of one stage."""
+    return _digest([stage.name, stage.use, stage.stage_class.version, stage.config.model_dump(mode="json")])
+
+
+def split_fingerprint(pipeline: ResolvedPipeline) -> str:
+    """`LENGTH` hex digits over all splitters in order: which clips a source video gives."""
+    return _digest([stage_fingerprint(stage) for stage in pipeline.splitters])
+
+
+def annotator_fingerprint(pipeline: ResolvedPipeline, name: str) -> str:
+    """As `stage_fingerprint`, and over the annotators whose columns the stage reads, and theirs in turn.
+
+    The splitters are not part of it: an annotation is a fact about a clip, and other clips have other ids.
+
+    Raises:
+        UserError: the pipeline has no such stage.
+    """
+    stage = pipeline.stage(name)
+    inputs = []
+    for earlier in pipeline.annotators:
+        if earlier.name == name:
+            break
+        assert issubclass(earlier.stage_class, Annotator)
+        if set(earlier.stage_class.writes) & set(stage.stage_class.reads):
+            inputs.append(annotator_fingerprint(pipeline, earlier.name))
+    own = stage_fingerprint(stage)
+    return _digest([own, *inputs]) if inputs else own
+
+
+def _digest(value: Any) -> str:
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]
