@@ -1,0 +1,1 @@
+"""Videos with known truth: single shots joined by cuts, dissolves, fades and wipes, in many encodings."""
