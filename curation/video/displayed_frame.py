@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import struct
 from fractions import Fraction
-from typing import Literal
+from typing import Literal, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type as SideDataType
+from av.sidedata.sidedata import SideData
 from av.video.reformatter import Colorspace, Interpolation
 
 _UNSPECIFIED_COLORSPACE = 2
-_SCALING = Interpolation.AREA | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+_SCALING = (
+    Interpolation.AREA
+    | Interpolation.ACCURATE_RND
+    | Interpolation.BITEXACT
+    | Interpolation.FULL_CHR_H_INT
+    | Interpolation.FULL_CHR_H_INP
+)
 _MAX_ASPECT = 16
 
 
@@ -44,9 +50,7 @@ def displayed_array(
         interpolation=_SCALING,
         threads=1,
     )
-    picture = small.to_ndarray()
-    if picture.ndim == 2:
-        picture = picture[:, :, None]
+    picture = np.asarray(small.to_ndarray(), dtype=np.uint8).reshape(height, width, -1)
     return np.ascontiguousarray(_upright(picture, frame))
 
 
@@ -66,7 +70,7 @@ def _scaled_size(
 
 def _upright(picture: npt.NDArray[np.uint8], frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     """Apply the display matrix, to the nearest of the eight orientations of a rectangle."""
-    matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    matrix = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
     if matrix is None:
         return picture
     x_from_x, y_from_x, _, x_from_y, y_from_y = struct.unpack("=5i", bytes(matrix)[:20])

@@ -62,7 +62,7 @@ class ClipSampler:
         *,
         sample_aspect_ratio: Fraction | None = None,
     ) -> None:
-        """``num_frames`` is the number of frames of the clip; ``sample_aspect_ratio`` that of the stream (None: 1:1)."""
+        """``num_frames``: of the clip. ``sample_aspect_ratio``: width by height of a pixel (None: 1:1)."""
         self._requests = dict(requests)
         self._num_frames = num_frames
         self._aspect = sample_aspect_ratio
