@@ -4,7 +4,7 @@ from curation.config.check import check_pipeline, requirements
 from curation.config.file import ConfigFile, default_config_path, load_config
 from curation.config.fingerprint import annotator_fingerprint, split_fingerprint, stage_fingerprint
 from curation.config.pipeline import ResolvedPipeline, ResolvedStage
-from curation.config.resolve import resolve_pipeline
+from curation.config.resolve import override_stage, resolve_pipeline
 
 __all__ = [
     "ConfigFile",
@@ -14,6 +14,7 @@ __all__ = [
     "check_pipeline",
     "default_config_path",
     "load_config",
+    "override_stage",
     "requirements",
     "resolve_pipeline",
     "split_fingerprint",

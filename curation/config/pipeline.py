@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curation.config.validation import validated
@@ -75,6 +75,12 @@ class ResolvedPipeline:
                 return stage
         hint = did_you_mean(name, (stage.name for stage in self.stages))
         raise UserError(f'the pipeline "{self.name}" has no stage "{name}"{hint}')
+
+    def with_stage(self, stage: ResolvedStage) -> ResolvedPipeline:
+        """The pipeline with this stage in the place of its namesake, or at the end."""
+        if stage.name not in [one.name for one in self.stages]:
+            return replace(self, stages=(*self.stages, stage))
+        return replace(self, stages=tuple(stage if one.name == stage.name else one for one in self.stages))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for dataset.json."""

@@ -47,6 +47,23 @@ def resolve_pipeline(config_file: ConfigFile, name: str, overrides: Sequence[str
     return ResolvedPipeline(name, tuple(stages))
 
 
+def override_stage(pipeline: ResolvedPipeline, name: str, overrides: Sequence[str]) -> ResolvedStage:
+    """The stage ``name`` of a pipeline, or with its defaults where the pipeline has none, with ``overrides``.
+
+    Raises:
+        UserError: as `resolve_pipeline`.
+    """
+    present = [stage for stage in pipeline.stages if stage.name == name]
+    draft = _Draft(name, OVERRIDE_PLACE)
+    for stage in present:
+        values = {**stage.config.model_dump(mode="json"), "run": stage.run.model_dump(mode="json")}
+        draft.values = values if stage.use is None else {**values, "use": stage.use}
+        draft.place = stage.place
+    for override in overrides:
+        _override(override, pipeline.name, {name: draft})
+    return draft.resolve()
+
+
 @dataclass
 class _Draft:
     """A stage while it is put together; ``places`` says where each key was written last."""

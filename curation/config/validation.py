@@ -64,7 +64,7 @@ def _text(detail: Mapping[str, Any], model: type[BaseModel], keys: Keys) -> str:
         return "is missing"
     if kind == "literal_error" and isinstance(detail["input"], str):
         expected = [option.strip("'") for option in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
-        return message + did_you_mean(detail["input"], expected) if len(expected) > 2 else message
+        return message + did_you_mean(detail["input"], expected)
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
 
 
@@ -73,7 +73,7 @@ def _joined(texts: Sequence[str], value: Any) -> str:
     prefix = "Input should be "
     if not all(text.startswith(prefix) for text in texts):
         return "; ".join(dict.fromkeys(text.removeprefix("Input ") for text in texts))
-    options = dict.fromkeys(text.removeprefix(prefix).split("; ")[0] for text in texts)
+    options = dict.fromkeys(text.removeprefix(prefix).split("; ")[0].split(", unable")[0] for text in texts)
     hints = {text.partition("; ")[2] for text in texts} - {""}
     hint = f"; {hints.pop()}" if len(hints) == 1 and "did you mean" in "".join(hints) else ""
     return f"should be {' or '.join(options)}, not {show(value)}{hint}"
