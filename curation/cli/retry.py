@@ -1,0 +1,32 @@
+"""`curation retry`."""
+
+from __future__ import annotations
+
+import typer
+
+from curation.cli.options import Address, DatasetArgument, Log, Quiet, Verbose
+
+NAME = "retry"
+
+
+def command(
+    dataset: DatasetArgument,
+    address: Address = None,
+    quiet: Quiet = False,
+    log: Log = None,
+    verbose: Verbose = False,
+) -> None:
+    """Do again what failed in DATASET, with the configuration that is stored in it.
+
+    Example: `curation retry dataset`
+    """
+    from curation.cli.session import run_job
+    from curation.config import ResolvedPipeline, check_pipeline
+    from curation.dataset.description import DESCRIPTION, read_description
+    from curation.dataset.storage import Storage
+
+    stored = read_description(Storage(dataset))["pipeline"]
+    resolved = ResolvedPipeline.from_dict(stored, f"{dataset}/{DESCRIPTION}")
+    check_pipeline(resolved)
+    status = run_job(resolved, dataset, lambda job: job.retry(), address=address, quiet=quiet, log=log, verbose=verbose)
+    raise typer.Exit(status)

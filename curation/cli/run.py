@@ -1,0 +1,40 @@
+"""`curation run`."""
+
+from __future__ import annotations
+
+import typer
+
+from curation.cli.options import Address, Config, Inputs, Limit, Log, Output, Overrides, Pipeline, Quiet, Verbose
+
+NAME = "run"
+
+
+def command(
+    inputs: Inputs,
+    output: Output,
+    pipeline: Pipeline = "quickstart",
+    config: Config = None,
+    overrides: Overrides = None,
+    limit: Limit = None,
+    address: Address = None,
+    quiet: Quiet = False,
+    log: Log = None,
+    verbose: Verbose = False,
+) -> None:
+    """Cut, clip and annotate videos into DATASET; a run that was stopped goes on where it was.
+
+    Example: `curation run videos/ -o dataset --set optical_flow.fps=4`
+
+    Exit status: 0 all done; 1 some items failed; 2 the request cannot run.
+    """
+    from curation.cli.session import run_job
+    from curation.config import check_pipeline, load_config, resolve_pipeline
+    from curation.sources import discover
+
+    resolved = resolve_pipeline(load_config(config), pipeline, overrides or [])
+    check_pipeline(resolved)
+    sources = discover(inputs, limit)
+    status = run_job(
+        resolved, output, lambda job: job.run(sources), address=address, quiet=quiet, log=log, verbose=verbose
+    )
+    raise typer.Exit(status)

@@ -1,0 +1,56 @@
+"""Running a job for a command: screen, log file, summary, exit status."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from curation.errors import UserError
+
+if TYPE_CHECKING:
+    from curation.config import ResolvedPipeline
+    from curation.engine.job import Job, Outcome
+
+
+def run_job(
+    pipeline: ResolvedPipeline,
+    dataset: str,
+    do: Callable[[Job], Outcome],
+    *,
+    address: str | None,
+    quiet: bool,
+    log: Path | None,
+    verbose: bool,
+) -> int:
+    """Do a job with live progress and a closing summary; returns the exit status, 0 or 1."""
+    from curation.cli.progress import Screen
+    from curation.cli.summary import print_nothing_to_do, print_summary
+    from curation.engine.job import Job
+    from curation.engine.summary import summarise
+
+    with ExitStack() as stack:
+        screen = Screen(quiet=quiet, log=_open_log(log, stack), stages=[stage.name for stage in pipeline.annotators])
+        with screen:
+            outcome = do(Job(pipeline, dataset, address, screen, verbose))
+        summary = summarise(outcome)
+        screen.write({"event": "finished", **summary.as_dict()})
+    if not quiet:
+        if outcome.work or outcome.progress.videos_done:
+            print_summary(summary, dataset)
+        else:
+            print_nothing_to_do(summary, dataset)
+    return 1 if summary.failures else 0
+
+
+def _open_log(path: Path | None, stack: ExitStack) -> TextIO | None:
+    if path is None:
+        return None
+    if str(path) == "-":
+        return sys.stderr
+    try:
+        return stack.enter_context(path.open("a", encoding="utf-8"))
+    except OSError as error:
+        raise UserError(f"--log {path}: cannot write there: {error.strerror}") from error

@@ -1,0 +1,116 @@
+"""One picture per source video: a timeline with its transitions and clips, and a thumbnail of each clip."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from PIL import Image, ImageDraw, ImageFont
+
+from curation.video.sampling import FrameRequest, Frames
+
+THUMBNAIL = FrameRequest(at="first_middle_last", short_side=90)
+
+WIDTH, MARGIN, BAR, CAPTION = 1280, 16, 36, 18
+CLIPS_PER_ROW = 3
+GAP = 10
+MOST_CLIPS = 240
+BACKGROUND, TEXT, FAINT = "#16181d", "#e8e8e8", "#8a8f98"
+SHOT, CLIP = "#2b3038", "#3f7f5f"
+TRANSITION_COLOURS = {"cut": "#ffffff", "fade": "#5b8def", "dissolve": "#e0a030"}
+
+
+def draw_contact_sheet(
+    video: Mapping[str, Any], clips: Sequence[Mapping[str, Any]], thumbnails: Sequence[Frames]
+) -> bytes:
+    """A JPEG of a video's timeline and clips.
+
+    ``video``: its row of `videos`; ``clips``: its rows of `clips`; ``thumbnails``: for each clip the first, middle and
+    last frame, uint8 [3, h, w, 3]. At most `MOST_CLIPS` thumbnails are drawn; the timeline shows all.
+    """
+    shown = list(zip(clips, thumbnails, strict=True))[:MOST_CLIPS]
+    cell = (WIDTH - 2 * MARGIN - (CLIPS_PER_ROW - 1) * GAP) // CLIPS_PER_ROW
+    strips = [_strip(frames, cell) for _, frames in shown]
+    row_height = max((strip.height for strip in strips), default=0) + CAPTION + GAP
+    top = MARGIN + 3 * CAPTION + BAR + 2 * GAP
+    rows = -(-len(shown) // CLIPS_PER_ROW)
+    sheet = Image.new("RGB", (WIDTH, top + rows * row_height + MARGIN), BACKGROUND)
+    draw = ImageDraw.Draw(sheet)
+    font = ImageFont.load_default(13)
+    _heading(draw, font, video, clips, len(shown))
+    _timeline(draw, font, video, clips, MARGIN + 2 * CAPTION)
+    for number, ((clip, _), strip) in enumerate(zip(shown, strips, strict=True)):
+        x = MARGIN + (number % CLIPS_PER_ROW) * (cell + GAP)
+        y = top + (number // CLIPS_PER_ROW) * row_height
+        sheet.paste(strip, (x, y))
+        label = (
+            f"{clip['clip_index']}   {clock(clip['start_s'])} – {clock(clip['end_s'])}   {clip['num_frames']} frames"
+        )
+        draw.text((x, y + strip.height + 2), f"{label}   {clip['mode']}", TEXT, font)
+    buffer = io.BytesIO()
+    sheet.save(buffer, "JPEG", quality=85)
+    return buffer.getvalue()
+
+
+def clock(seconds: float) -> str:
+    """Seconds as h:mm:ss.ss, without the hours where there are none."""
+    minutes, rest = divmod(round(seconds * 100), 6000)
+    hours, minutes = divmod(minutes, 60)
+    return (f"{hours}:{minutes:02d}:" if hours else f"{minutes}:") + f"{rest / 100:05.2f}"
+
+
+def _strip(frames: Frames, width: int) -> Image.Image:
+    """First, middle and last frame side by side, scaled to ``width``."""
+    strip = Image.new("RGB", (sum(frame.shape[1] for frame in frames), frames.shape[1]))
+    x = 0
+    for frame in frames:
+        strip.paste(Image.fromarray(frame), (x, 0))
+        x += frame.shape[1]
+    return strip.resize((width, max(1, round(strip.height * width / strip.width))), Image.Resampling.LANCZOS)
+
+
+def _heading(draw: ImageDraw.ImageDraw, font: Any, video: Mapping[str, Any], clips: Sequence[Any], shown: int) -> None:
+    name = str(video["source"]).rsplit("/", 1)[-1]
+    kinds = [transition["kind"] for transition in video.get("transitions") or []]
+    counts = (
+        ", ".join(f"{kinds.count(kind)} {kind}" for kind in TRANSITION_COLOURS if kind in kinds) or "no transitions"
+    )
+    kept = sum(clip["end_s"] - clip["start_s"] for clip in clips)
+    draw.text((MARGIN, MARGIN), printable(name)[:120], TEXT, font)
+    facts = (
+        f"{video['width']}×{video['height']}  {video['fps']:.3f} fps  {video['codec']}  {clock(video['duration_s'])}"
+    )
+    drawn = "" if shown == len(clips) else f" (first {shown} drawn)"
+    text = f"{facts}   |   {counts}   |   {len(clips)} clips{drawn}, {clock(kept)} kept"
+    draw.text((MARGIN, MARGIN + CAPTION), text, FAINT, font)
+
+
+def _timeline(
+    draw: ImageDraw.ImageDraw, font: Any, video: Mapping[str, Any], clips: Sequence[Mapping[str, Any]], top: int
+) -> None:
+    transitions = video.get("transitions") or []
+    ends = [video["duration_s"], *(clip["end_s"] for clip in clips), *(mark["end_s"] for mark in transitions)]
+    first = min([0.0, *(clip["start_s"] for clip in clips)])
+    scale = (WIDTH - 2 * MARGIN) / max(max(ends) - first, 1e-6)
+
+    def x_of(seconds: float) -> float:
+        return float(MARGIN + (seconds - first) * scale)
+
+    top += GAP
+    draw.rectangle((MARGIN, top, WIDTH - MARGIN, top + BAR), SHOT)
+    for clip in clips:
+        draw.rectangle((x_of(clip["start_s"]), top + 6, x_of(clip["end_s"]) - 1, top + BAR - 6), CLIP)
+    for mark in transitions:
+        left = x_of(mark["start_s"])
+        draw.rectangle((left, top, max(left + 1, x_of(mark["end_s"])), top + BAR), TRANSITION_COLOURS[mark["kind"]])
+    x = float(MARGIN)
+    for name, colour in [("clip", CLIP), *TRANSITION_COLOURS.items()]:
+        draw.rectangle((x, top + BAR + 7, x + 10, top + BAR + 17), colour)
+        draw.text((x + 16, top + BAR + 4), name, FAINT, font)
+        x += 90
+
+
+def printable(text: str) -> str:
+    """The text with control characters and what the font lacks made visible."""
+    return "".join(char if char.isprintable() and ord(char) < 0x2500 else "?" for char in text)

@@ -1,0 +1,1 @@
+"""The dataset directory: tables, media, journal, and the queries over them."""

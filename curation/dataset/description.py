@@ -1,0 +1,57 @@
+"""dataset.json: format version, resolved configuration, code version, counts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow.compute as pc
+
+import curation
+from curation.dataset.journal import CLIPS, VIDEOS, table_of
+from curation.dataset.schema import FORMAT_VERSION
+from curation.dataset.storage import Storage
+from curation.errors import UserError
+
+DESCRIPTION = "dataset.json"
+
+
+def describe(storage: Storage, pipeline: Mapping[str, Any]) -> None:
+    """Publish dataset.json with the configuration of the last run and the counts of the tables."""
+    videos = table_of(storage, VIDEOS).read(["status"])
+    clips = table_of(storage, CLIPS).read(["start_s", "end_s"])
+    num_videos = videos.num_rows if videos is not None else 0
+    failed = pc.sum(pc.equal(videos["status"], "failed")).as_py() or 0 if videos is not None else 0
+    seconds = pc.sum(pc.subtract(clips["end_s"], clips["start_s"])).as_py() or 0.0 if clips is not None else 0.0
+    description = {
+        "format_version": FORMAT_VERSION,
+        "code_version": curation.__version__,
+        "pipeline": pipeline,
+        "counts": {
+            "videos": num_videos,
+            "videos_failed": failed,
+            "clips": clips.num_rows if clips is not None else 0,
+            "clip_seconds": round(seconds, 3),
+        },
+    }
+    storage.write_bytes(DESCRIPTION, (json.dumps(description, indent=2) + "\n").encode())
+
+
+def read_description(storage: Storage) -> dict[str, Any]:
+    """The content of dataset.json.
+
+    Raises:
+        UserError: it is missing, unreadable, or of a newer format.
+    """
+    try:
+        description = json.loads(storage.read_bytes(DESCRIPTION))
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise UserError(f"{storage.url}: not a dataset (no {DESCRIPTION}); make one with: curation run") from error
+    except ValueError as error:
+        raise UserError(f"{storage.url}/{DESCRIPTION}: not JSON: {error}") from error
+    if description.get("format_version") != FORMAT_VERSION:
+        raise UserError(
+            f"{storage.url}: format version {description.get('format_version')}; this program reads {FORMAT_VERSION}"
+        )
+    return dict(description)

@@ -1,0 +1,83 @@
+"""One table of a dataset: a folder of Parquet parts, each with the fingerprint of the configuration that made it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from curation.dataset.storage import Storage
+
+FINGERPRINT = b"curation.fingerprint"
+
+
+def write_part(storage: Storage, name: str, rows: pa.Table, fingerprint: str) -> None:
+    """Publish one Parquet file."""
+    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), FINGERPRINT: fingerprint.encode()})
+    buffer = io.BytesIO()
+    pq.write_table(rows, buffer, compression="zstd")
+    storage.write_bytes(name, buffer.getvalue())
+
+
+def read_part(storage: Storage, name: str, columns: list[str] | None = None) -> tuple[pa.Table, str]:
+    """A Parquet file and its fingerprint."""
+    table = pq.read_table(io.BytesIO(storage.read_bytes(name)), columns=columns)
+    return table, (table.schema.metadata or {}).get(FINGERPRINT, b"").decode()
+
+
+class Table:
+    """``folder``: videos, clips or annotations/<stage>. ``key``: the column whose value a newer row replaces."""
+
+    def __init__(self, storage: Storage, folder: str, key: str) -> None:
+        self.storage = storage
+        self.folder = folder
+        self.key = key
+
+    def parts(self) -> list[str]:
+        return self.storage.files(self.folder, ".parquet")
+
+    def read(self, columns: list[str] | None = None) -> pa.Table | None:
+        """All rows; None for a table without parts. Parts may differ in columns: missing ones are null."""
+        tables = [read_part(self.storage, name, columns)[0] for name in self.parts()]
+        if not tables:
+            return None
+        return pa.concat_tables(
+            [table.replace_schema_metadata(None) for table in tables], promote_options="permissive"
+        ).unify_dictionaries()
+
+    def keys(self, fingerprint: str | None = None) -> set[str]:
+        """Keys of all rows, or of those made with ``fingerprint``."""
+        found: set[str] = set()
+        for name in self.parts():
+            rows, made_with = read_part(self.storage, name, [self.key])
+            if fingerprint is None or made_with == fingerprint:
+                found.update(rows[self.key].to_pylist())
+        return found
+
+    def failed(self, error_column: str) -> set[str]:
+        """Keys of the rows that carry an error."""
+        found: set[str] = set()
+        for name in self.parts():
+            rows, _ = read_part(self.storage, name, [self.key, error_column])
+            found.update(rows.filter(pc.is_valid(rows[error_column]))[self.key].to_pylist())
+        return found
+
+    def remove(self, keys: set[str], but: Sequence[str] = ()) -> None:
+        """Drop rows by key from all parts ``but`` these (a part that would be empty is deleted)."""
+        if not keys:
+            return
+        wanted = pa.array(sorted(keys), pa.string())
+        for name in self.parts():
+            if name in but:
+                continue
+            present, _ = read_part(self.storage, name, [self.key])
+            gone = pc.is_in(present[self.key], value_set=wanted)
+            dropped = pc.sum(gone).as_py() or 0
+            if present.num_rows and dropped == present.num_rows:
+                self.storage.delete([name])
+            elif dropped:
+                rows, fingerprint = read_part(self.storage, name)
+                write_part(self.storage, name, rows.filter(pc.invert(gone)), fingerprint)

@@ -1,0 +1,116 @@
+"""An actor pool per annotator: a batch of clips in, their values into the journal, the clips on to the next stage."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import pyarrow as pa
+
+from curation.dataset import journal
+from curation.dataset.schema import annotation_schema
+from curation.dataset.storage import Storage
+from curation.engine.source_worker import MAX_ATTEMPTS
+from curation.engine.spec import StageSpec
+from curation.engine.work import TRAVELLING, values_json
+from curation.errors import DiskFullError
+from curation.stage import Annotator, ClipSample
+from curation.video.frame_packing import unpack
+
+Values = dict[str, Any]
+
+
+class AnnotateWorker:
+    """A Ray Data actor: rows of `TRAVELLING` in and out.
+
+    ``is_last``: nobody reads the frames after this stage; ``carry``: columns that a later stage reads.
+    """
+
+    def __init__(self, dataset_url: str, ledger: Any, spec: StageSpec, is_last: bool, carry: frozenset[str]) -> None:
+        self.storage = Storage(dataset_url)
+        self.ledger = ledger
+        self.spec = spec
+        self.is_last = is_last
+        self.carry = carry
+        stage = spec.build()
+        assert isinstance(stage, Annotator)
+        self.stage = stage
+        self.stage.setup()
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        rows = batch.to_pylist()
+        mine = [row for row in rows if self.spec.name in row["todo"]]
+        if mine:
+            try:
+                results = self._annotate(mine)
+                self._record(mine, results)
+            except DiskFullError as error:
+                self.ledger.stop_run.remote(str(error))
+                raise
+            for row, (values, _) in zip(mine, results, strict=True):
+                carried = {name: value for name, value in values.items() if name in self.carry}
+                row["values"] = values_json(json.loads(row["values"]) | carried)
+        if self.is_last:
+            for row in rows:
+                row["frames"] = None
+        return pa.Table.from_pylist(rows, schema=TRAVELLING)
+
+    def _annotate(self, rows: list[dict[str, Any]]) -> list[tuple[Values, str | None]]:
+        """Values and error of each clip; a batch that fails is done again clip by clip."""
+        readable = [row for row in rows if row["error"] is None]
+        results: dict[str, tuple[Values, str | None]] = {
+            row["clip_id"]: ({}, f"frames: {row['error']}") for row in rows if row["error"] is not None
+        }
+        cpu_began, wall_began = time.process_time(), time.monotonic()
+        if readable and self._attempt("|".join(row["clip_id"] for row in readable)) == 1:
+            values, error = self._call([self._sample(row) for row in readable])
+            if error is None:
+                results |= {row["clip_id"]: (value, None) for row, value in zip(readable, values, strict=True)}
+        for row in readable:
+            if row["clip_id"] not in results:
+                results[row["clip_id"]] = self._annotate_one(row)
+        self.ledger.time_spent.remote(self.spec.name, time.process_time() - cpu_began, time.monotonic() - wall_began)
+        return [results[row["clip_id"]] for row in rows]
+
+    def _annotate_one(self, row: dict[str, Any]) -> tuple[Values, str | None]:
+        if self._attempt(row["clip_id"]) > MAX_ATTEMPTS:
+            return {}, f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)"
+        values, error = self._call([self._sample(row)])
+        return (values[0] if values else {}), error
+
+    def _call(self, clips: Sequence[ClipSample]) -> tuple[list[Values], str | None]:
+        try:
+            values = self.stage.annotate(clips)
+        except DiskFullError:
+            raise
+        except Exception as failure:
+            return [], " ".join(f"{type(failure).__name__}: {failure}".split())
+        if len(values) != len(clips):
+            return [], f"returned {len(values)} results for {len(clips)} clips"
+        return values, None
+
+    def _attempt(self, key: str) -> int:
+        import ray
+
+        digest = hashlib.sha256(key.encode()).hexdigest()[:32]
+        return int(ray.get(self.ledger.begin_batch.remote(f"{self.spec.name}/{digest}")))
+
+    def _sample(self, row: dict[str, Any]) -> ClipSample:
+        frames = unpack(row["frames"]).get(self.spec.name) if row["frames"] else None
+        known = {**json.loads(row["row"]), **json.loads(row["values"])}
+        values = {name: known.get(name) for name in self.stage.reads if name != "frames"}
+        return ClipSample(row["clip_id"], json.loads(row["row"]), frames, values)
+
+    def _record(self, rows: list[dict[str, Any]], results: list[tuple[Values, str | None]]) -> None:
+        error_column = f"{self.spec.name}_error"
+        records = [
+            {"clip_id": row["clip_id"], **values, error_column: error}
+            for row, (values, error) in zip(rows, results, strict=True)
+        ]
+        table = pa.Table.from_pylist(records, schema=annotation_schema(self.spec.name, dict(self.stage.writes)))
+        journal.record_annotations(self.storage, self.spec.name, table, self.spec.fingerprint)
+        failed = sum(error is not None for _, error in results)
+        self.ledger.clips_annotated.remote({"stage": self.spec.name, "clips": len(rows), "failed": failed})

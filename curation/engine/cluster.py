@@ -1,0 +1,56 @@
+"""Starting Ray on this machine, or joining a cluster."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from curation.errors import UserError
+
+LOCAL_OBJECT_STORE_BYTES = 2**30
+
+
+@contextmanager
+def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[float, float]]:
+    """Connect to the cluster at ``address``, or start Ray here; yields its CPUs and GPUs. Leaves it on exit.
+
+    A session of this process that is already running is used, and left running.
+
+    Raises:
+        UserError: no cluster answers at ``address``.
+    """
+    os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+    os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    import ray
+
+    mine = not ray.is_initialized()
+    if mine:
+        quiet: dict[str, Any] = {"logging_level": logging.INFO if verbose else logging.ERROR, "log_to_driver": verbose}
+        try:
+            if address is None:
+                ray.init(include_dashboard=False, object_store_memory=LOCAL_OBJECT_STORE_BYTES, **quiet)
+            else:
+                ray.init(address=address, **quiet)
+        except (ConnectionError, RuntimeError, ValueError) as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise UserError(f"--address {address}: cannot join a Ray cluster there: {first_line}") from error
+    logging.getLogger("ray.data").setLevel(logging.INFO if verbose else logging.ERROR)
+    try:
+        resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
+        yield resources.get("CPU", 0.0), resources.get("GPU", 0.0)
+    finally:
+        if mine:
+            ray.shutdown()
+
+
+def local_resources(*, with_gpus: bool) -> tuple[float, float]:
+    """CPUs and GPUs that Ray would use on this machine, without starting it; counting GPUs imports torch."""
+    gpus = 0
+    if with_gpus:
+        import torch
+
+        gpus = torch.cuda.device_count()
+    return float(len(os.sched_getaffinity(0))), float(gpus)

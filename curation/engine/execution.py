@@ -1,0 +1,69 @@
+"""Running work on Ray while a thread watches, and folding the journal from time to time."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+from curation.dataset import journal
+from curation.dataset.storage import Storage
+from curation.engine.ledger import Ledger, Progress
+from curation.engine.pipeline import Stages, stream
+from curation.engine.remaining import Remaining
+from curation.engine.resources import share_out
+from curation.engine.watcher import Watcher
+from curation.errors import UserError
+
+LOOK_EVERY_S = 0.5
+FOLD_EVERY_S = 120.0
+
+
+def execute(storage: Storage, stages: Stages, work: Remaining, cpus: float, gpus: float, watcher: Watcher) -> Progress:
+    """Do the work; a Ray session must be running.
+
+    Raises:
+        UserError: the cluster lacks what the stages ask for, a stage cannot start, or no space is left.
+    """
+    import ray
+
+    pools = share_out(
+        [spec.run for spec in stages.splitters], [(spec.name, spec.run) for spec in stages.annotators], cpus, gpus
+    )
+    ledger: Any = ray.remote(Ledger).options(num_cpus=0).remote()
+    watcher.started(work, pools)
+    stop = threading.Event()
+    looking = threading.Thread(target=_look, args=(ledger, watcher, stop), daemon=True)
+    looking.start()
+    folded = time.monotonic()
+    try:
+        for _ in stream([*work.videos, *work.clips], stages, pools, storage.url, ledger):
+            if time.monotonic() - folded > FOLD_EVERY_S:
+                journal.fold(storage)
+                folded = time.monotonic()
+    except ray.exceptions.RayError as error:
+        fatal = ray.get(ledger.look.remote())[0].fatal
+        raise UserError(fatal or f"the pipeline stopped: {_cause(error)}; see it whole with --verbose") from error
+    finally:
+        stop.set()
+        looking.join()
+    progress: Progress
+    progress, events = ray.get(ledger.look.remote())
+    watcher.progressed(progress, events)
+    return progress
+
+
+def _look(ledger: Any, watcher: Watcher, stop: threading.Event) -> None:
+    import ray
+
+    while not stop.wait(LOOK_EVERY_S):
+        try:
+            watcher.progressed(*ray.get(ledger.look.remote()))
+        except ray.exceptions.RayError:
+            return
+
+
+def _cause(error: BaseException) -> str:
+    """The exception that a worker raised, in one line."""
+    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
+    return lines[-1] if lines else type(error).__name__

@@ -1,0 +1,120 @@
+"""Which content each source holds: its hash, read once and remembered until size or modification time changes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from curation.dataset.storage import Storage
+from curation.dataset.table import read_part, write_part
+from curation.errors import ItemError
+from curation.sources.discover import SourceRef
+from curation.sources.fetch import identity, stamp
+
+STATE = "_state/sources.parquet"
+STATE_SCHEMA = pa.schema(
+    [("source", pa.string()), ("video_id", pa.string()), ("bytes", pa.int64()), ("stamp", pa.string())]
+)
+STAT_THREADS = 32
+BATCH = 16
+
+
+@dataclass(frozen=True)
+class IdentifiedSource:
+    """A source and its content. ``error``: why it cannot be read; its ``video_id`` then follows from its name."""
+
+    source: str
+    columns: Mapping[str, Any]
+    video_id: str
+    num_bytes: int | None
+    error: str | None = None
+
+
+class SourceIdentities:
+    """Identities of a list of sources, known ones from the dataset's state."""
+
+    def __init__(self, storage: Storage, sources: Sequence[SourceRef]) -> None:
+        self.storage = storage
+        self.sources = sources
+        self._known: dict[str, tuple[str, int, str]] = {}
+        if storage.exists(STATE):
+            for row in read_part(storage, STATE)[0].to_pylist():
+                self._known[row["source"]] = (row["video_id"], row["bytes"], row["stamp"])
+        with ThreadPoolExecutor(STAT_THREADS) as threads:
+            stamps = list(threads.map(_stamp, [ref.url for ref in sources]))
+        self.unknown = [
+            ref.url
+            for ref, now in zip(sources, stamps, strict=True)
+            if ref.url not in self._known or now is None or self._known[ref.url][2] != now
+        ]
+
+    def read_unknown(self) -> list[IdentifiedSource]:
+        """Hash what is not known yet, with Ray tasks (a session must be running); all sources in order."""
+        errors: dict[str, str] = {}
+        if self.unknown:
+            import ray
+
+            blocks = [
+                pa.table({"source": self.unknown[start : start + BATCH]})
+                for start in range(0, len(self.unknown), BATCH)
+            ]
+            data = ray.data.from_arrow(blocks).map_batches(_identify_batch, batch_format="pyarrow", batch_size=None)
+            for block in data.iter_batches(batch_size=None, batch_format="pyarrow"):
+                assert isinstance(block, pa.Table)
+                for row in block.to_pylist():
+                    if row["error"] is None:
+                        self._known[row["source"]] = (row["video_id"], row["bytes"], row["stamp"])
+                    else:
+                        errors[row["source"]] = row["error"]
+            self._remember()
+        return self.all(errors)
+
+    def all(self, errors: Mapping[str, str] | None = None) -> list[IdentifiedSource]:
+        """All sources in order; those with neither identity nor error are left out."""
+        errors = errors or {}
+        found = []
+        for ref in self.sources:
+            if ref.url in errors:
+                error = errors[ref.url]
+                found.append(IdentifiedSource(ref.url, ref.columns, unreadable_id(ref.url), None, error))
+            elif ref.url in self._known:
+                video_id, num_bytes, _ = self._known[ref.url]
+                found.append(IdentifiedSource(ref.url, ref.columns, video_id, num_bytes))
+        return found
+
+    def _remember(self) -> None:
+        rows = [
+            {"source": source, "video_id": video_id, "bytes": num_bytes, "stamp": seen}
+            for source, (video_id, num_bytes, seen) in sorted(self._known.items())
+        ]
+        write_part(self.storage, STATE, pa.Table.from_pylist(rows, schema=STATE_SCHEMA), "")
+
+
+def unreadable_id(source: str) -> str:
+    """The id of a source whose content cannot be read."""
+    return hashlib.sha256(f"unreadable:{source}".encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def _stamp(source: str) -> str | None:
+    try:
+        return stamp(source)
+    except ItemError:
+        return None
+
+
+def _identify_batch(batch: pa.Table) -> pa.Table:
+    rows = []
+    for source in batch["source"].to_pylist():
+        row = {"source": source, "video_id": None, "bytes": None, "stamp": None, "error": None}
+        try:
+            found = identity(source)
+            row |= {"video_id": found.video_id, "bytes": found.bytes, "stamp": found.stamp}
+        except ItemError as error:
+            row["error"] = str(error)
+        rows.append(row)
+    return pa.Table.from_pylist(rows, schema=STATE_SCHEMA.append(pa.field("error", pa.string())))

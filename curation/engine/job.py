@@ -1,0 +1,151 @@
+"""A job from start to end: find what is left, run it, fold the results into the tables, say what became of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from curation.config.pipeline import ResolvedPipeline
+from curation.dataset import journal
+from curation.dataset.description import describe
+from curation.dataset.lock import only_writer
+from curation.dataset.storage import Storage
+from curation.dataset.sweep import sweep
+from curation.engine.cluster import ray_session
+from curation.engine.execution import execute
+from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
+from curation.engine.ledger import Progress
+from curation.engine.pipeline import Stages, stages_of
+from curation.engine.remaining import Remaining, failures, lacking, remaining, video_items
+from curation.engine.rows import clip_table, video_row, video_table
+from curation.engine.watcher import Watcher
+from curation.sources.discover import SourceRef
+
+RUNNING = "_state/running"
+
+
+@dataclass
+class Outcome:
+    """What a job did. ``video_ids``: the videos that it was about; ``work``: empty where nothing was left to do."""
+
+    storage: Storage
+    video_ids: set[str]
+    work: Remaining
+    progress: Progress = field(default_factory=Progress)
+    wall_s: float = 0.0
+
+
+@dataclass
+class Job:
+    """A pipeline on a dataset. Every method may raise `UserError`: the dataset cannot be written, no space is left,
+    the cluster cannot be joined or lacks what the stages ask for."""
+
+    pipeline: ResolvedPipeline
+    dataset_url: str
+    address: str | None = None
+    watcher: Watcher = field(default_factory=Watcher)
+    verbose: bool = False
+
+    def __post_init__(self) -> None:
+        self.storage = Storage(self.dataset_url)
+        self.stages: Stages = stages_of(self.pipeline)
+
+    def run(self, sources: Sequence[SourceRef]) -> Outcome:
+        """Bring the dataset up to date with these sources."""
+        began = time.monotonic()
+        with only_writer(self.storage):
+            interrupted = self._recover()
+            self.watcher.working(f"looking at {len(sources)} source{'s' * (len(sources) != 1)}")
+            identities = SourceIdentities(self.storage, sources)
+            if not identities.unknown and not interrupted:
+                items = video_items(identities.all())
+                work = remaining(self.storage, self.stages, items)
+                if not work:
+                    return Outcome(self.storage, {item.video_id for item in items}, work)
+            self.watcher.working("starting Ray")
+            with ray_session(self.address, self.verbose) as (cpus, gpus):
+                found = identities.read_unknown()
+                items = video_items(source for source in found if source.error is None)
+                work = remaining(self.storage, self.stages, items)
+                progress = self._do(work, cpus, gpus)
+            unreadable = [source for source in found if source.error is not None]
+            self._record_unreadable(unreadable)
+            forgotten = {unreadable_id(source.source) for source in found if source.error is None}
+            self._close(forgotten, orphans=interrupted or work.stale > 0 or progress.videos_failed > 0)
+        progress.videos_done += len(unreadable)
+        progress.videos_failed += len(unreadable)
+        return self._outcome({source.video_id for source in found}, work, progress, began)
+
+    def retry(self) -> Outcome:
+        """Do again what failed, and only that."""
+        began = time.monotonic()
+        with only_writer(self.storage):
+            self._recover()
+            work = failures(self.storage, self.stages)
+            progress = Progress()
+            forgotten: set[str] = set()
+            if work:
+                refs = [SourceRef(item.source, dict(item.columns)) for item in work.videos]
+                with ray_session(self.address, self.verbose) as (cpus, gpus):
+                    found = SourceIdentities(self.storage, refs).read_unknown()
+                    readable = [source for source in found if source.error is None]
+                    now = {source.source: source.video_id for source in readable}
+                    forgotten = {
+                        item.video_id for item in work.videos if now.get(item.source) not in (None, item.video_id)
+                    }
+                    progress = self._do(work.with_videos(video_items(readable)), cpus, gpus)
+                self._close(forgotten, orphans=True)
+        scope = {item.video_id for item in work.videos} | {item.row["video_id"] for item in work.clips}
+        return self._outcome(scope, work, progress, began)
+
+    def annotate(self, stage: str, *, again: bool = False) -> Outcome:
+        """Bring one stage's annotations of all clips up to date; ``again``: do even those that are."""
+        began = time.monotonic()
+        with only_writer(self.storage):
+            interrupted = self._recover()
+            work = lacking(self.storage, self.stages, stage, again=again)
+            progress = Progress()
+            if work:
+                with ray_session(self.address, self.verbose) as (cpus, gpus):
+                    progress = self._do(work, cpus, gpus)
+            if work or interrupted:
+                self._close(set(), orphans=interrupted)
+        return self._outcome({item.row["video_id"] for item in work.clips}, work, progress, began)
+
+    def _recover(self) -> bool:
+        """Fold what an interrupted run left; tells whether there was one."""
+        interrupted = self.storage.exists(RUNNING)
+        if interrupted:
+            self.watcher.working("an earlier run was interrupted; taking over what it had finished")
+            self.storage.remove_leftovers()
+        journal.fold(self.storage, workers_gone=True)
+        return interrupted
+
+    def _do(self, work: Remaining, cpus: float, gpus: float) -> Progress:
+        self.storage.write_bytes(RUNNING, b"")
+        describe(self.storage, self.pipeline.to_dict())
+        return execute(self.storage, self.stages, work, cpus, gpus, self.watcher) if work else Progress()
+
+    def _record_unreadable(self, sources: Sequence[IdentifiedSource]) -> None:
+        for source in sources:
+            row = video_row(
+                source.video_id,
+                source.source,
+                source.columns,
+                num_bytes=None,
+                duplicates=[],
+                error_stage="source",
+                error=source.error,
+            )
+            journal.record_video(self.storage, video_table(row), clip_table([]), self.stages.fingerprint)
+
+    def _close(self, forgotten: set[str], *, orphans: bool) -> None:
+        self.watcher.working("writing the tables")
+        journal.fold(self.storage, workers_gone=True)
+        sweep(self.storage, forgotten, orphans)
+        describe(self.storage, self.pipeline.to_dict())
+        self.storage.delete([RUNNING])
+
+    def _outcome(self, video_ids: set[str], work: Remaining, progress: Progress, began: float) -> Outcome:
+        return Outcome(self.storage, video_ids, work, progress, time.monotonic() - began)

@@ -1,0 +1,135 @@
+"""What is left to do: videos without a row made with these splitters, clips without a row of an annotator."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from curation.dataset.dataset import Dataset
+from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
+from curation.dataset.schema import VIDEOS as VIDEOS_SCHEMA
+from curation.dataset.storage import Storage, join
+from curation.engine.identify import IdentifiedSource
+from curation.engine.pipeline import Stages
+from curation.engine.work import ClipItem, VideoItem
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """Work that is left. ``stale``: videos among ``videos`` that were split before with other parameters;
+    ``missing``: clips that lack each stage."""
+
+    videos: list[VideoItem]
+    clips: list[ClipItem]
+    stale: int
+    missing: dict[str, int]
+
+    def __bool__(self) -> bool:
+        return bool(self.videos or self.clips)
+
+    def with_videos(self, videos: list[VideoItem]) -> Remaining:
+        """The same clips, other videos."""
+        return replace(self, videos=videos)
+
+
+def video_items(sources: Iterable[IdentifiedSource]) -> list[VideoItem]:
+    """One item per content; the first source that holds it gives name and columns."""
+    by_content: dict[str, list[IdentifiedSource]] = defaultdict(list)
+    for source in sources:
+        by_content[source.video_id].append(source)
+    return [
+        VideoItem(video_id, same[0].source, same[0].columns, same[0].num_bytes, [other.source for other in same[1:]])
+        for video_id, same in by_content.items()
+    ]
+
+
+def remaining(storage: Storage, stages: Stages, items: Sequence[VideoItem]) -> Remaining:
+    """What a run over these videos has to do."""
+    table = table_of(storage, VIDEOS)
+    done = table.keys(stages.fingerprint)
+    split_before = table.keys()
+    videos = [item for item in items if item.video_id not in done]
+    stale = sum(item.video_id in split_before for item in videos)
+    clips = clips_of(storage, {item.video_id for item in items} & done)
+    missing = missing_annotations(storage, stages, clips)
+    return Remaining(
+        videos, clip_items(storage, stages, clips, missing), stale, {s: len(c) for s, c in missing.items()}
+    )
+
+
+def failures(storage: Storage, stages: Stages) -> Remaining:
+    """What `retry` has to do: failed videos, and clips with an error of a stage."""
+    rows = table_of(storage, VIDEOS).read()
+    videos = []
+    for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist() if rows is not None else []:
+        columns = {name: value for name, value in row.items() if name not in VIDEOS_SCHEMA.names and value is not None}
+        videos.append(VideoItem(row["video_id"], row["source"], columns, row["bytes"], row["duplicates"] or []))
+    clips = clips_of(storage, None)
+    here = set(clips["clip_id"].to_pylist())
+    failed = {
+        spec.name: here & table_of(storage, join(ANNOTATIONS, spec.name)).failed(f"{spec.name}_error")
+        for spec in stages.annotators
+    }
+    return Remaining(videos, clip_items(storage, stages, clips, failed), 0, {s: len(c) for s, c in failed.items()})
+
+
+def lacking(storage: Storage, stages: Stages, stage: str, *, again: bool) -> Remaining:
+    """All clips of the dataset that lack one stage's annotation; with ``again`` all clips."""
+    clips = clips_of(storage, None)
+    missing = {
+        name: ids if name == stage else set() for name, ids in missing_annotations(storage, stages, clips).items()
+    }
+    if again:
+        missing[stage] = set(clips["clip_id"].to_pylist())
+    return Remaining([], clip_items(storage, stages, clips, missing), 0, {stage: len(missing[stage])})
+
+
+def clips_of(storage: Storage, video_ids: set[str] | None) -> pa.Table:
+    """Rows of `clips`, all or those of some videos."""
+    clips = table_of(storage, CLIPS).read()
+    if clips is None:
+        return pa.table({"clip_id": pa.array([], pa.string()), "video_id": pa.array([], pa.string())})
+    if video_ids is None:
+        return clips
+    return clips.filter(pc.is_in(clips["video_id"], value_set=pa.array(sorted(video_ids), pa.string())))
+
+
+def missing_annotations(storage: Storage, stages: Stages, clips: pa.Table) -> dict[str, set[str]]:
+    """For each annotator the clips that have no row made with its present parameters."""
+    wanted = set(clips["clip_id"].to_pylist())
+    return {
+        spec.name: wanted - table_of(storage, join(ANNOTATIONS, spec.name)).keys(spec.fingerprint)
+        for spec in stages.annotators
+    }
+
+
+def clip_items(storage: Storage, stages: Stages, clips: pa.Table, missing: dict[str, set[str]]) -> list[ClipItem]:
+    """One item per clip that lacks something, with the values that its stages will read."""
+    todo: dict[str, list[str]] = defaultdict(list)
+    for spec in stages.annotators:
+        for clip_id in missing[spec.name]:
+            todo[clip_id].append(spec.name)
+    if not todo:
+        return []
+    values = _values_read(storage, stages, {name for name, lacking in missing.items() if lacking})
+    rows = clips.filter(pc.is_in(clips["clip_id"], value_set=pa.array(sorted(todo), pa.string()))).to_pylist()
+    return [ClipItem(row["clip_id"], row, todo[row["clip_id"]], values.get(row["clip_id"], {})) for row in rows]
+
+
+def _values_read(storage: Storage, stages: Stages, running: set[str]) -> dict[str, dict[str, Any]]:
+    """Columns of annotations that the stages to run read, by clip."""
+    wanted = {name for spec in stages.annotators if spec.name in running for name in spec.stage_class.reads}
+    values: dict[str, dict[str, Any]] = defaultdict(dict)
+    dataset = Dataset(storage.url) if wanted - {"frames"} else None
+    for stage in dataset.annotated_stages() if dataset else []:
+        annotations = dataset.annotations(stage) if dataset else None
+        columns = sorted(wanted & set(annotations.column_names)) if annotations is not None else []
+        if annotations is not None and columns:
+            for row in annotations.select(["clip_id", *columns]).to_pylist():
+                values[row["clip_id"]] |= {name: row[name] for name in columns}
+    return values

@@ -1,0 +1,180 @@
+"""The first actor pool: source videos become clips, and clips of the dataset are read again, with small frames."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+import traceback
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from curation.contact_sheet import THUMBNAIL, draw_contact_sheet
+from curation.dataset import journal
+from curation.dataset.storage import Storage
+from curation.engine.rows import clip_row, clip_table, video_row, video_table
+from curation.engine.spec import StageSpec
+from curation.engine.work import ClipItem, VideoItem, travelling
+from curation.errors import DiskFullError, ItemError
+from curation.sources.fetch import fetch
+from curation.stage import Splitter
+from curation.video.clip_frames import decode_clip
+from curation.video.frame_packing import pack
+from curation.video.probe import probe
+from curation.video.sampling import FrameRequest
+from curation.video.types import Deadline, SourceVideo, WrittenClip
+
+MAX_ATTEMPTS = 2
+THUMBNAIL_KEY = "contact_sheet"
+
+
+class SourceWorker:
+    """A Ray Data actor: rows of `WORK` in, one row of `TRAVELLING` per clip out.
+
+    A video is finished when its row is in the journal; a failure of one video ends in its row, not in an exception.
+    """
+
+    def __init__(
+        self,
+        dataset_url: str,
+        ledger: Any,
+        splitters: list[StageSpec],
+        fingerprint: str,
+        todo: list[str],
+        requests: Mapping[str, FrameRequest],
+    ) -> None:
+        self.storage = Storage(dataset_url)
+        self.ledger = ledger
+        self.fingerprint = fingerprint
+        self.todo = todo
+        self.requests = dict(requests)
+        self.splitters: list[tuple[StageSpec, Splitter]] = []
+        for spec in splitters:
+            stage = spec.build()
+            assert isinstance(stage, Splitter)
+            stage.setup()
+            self.splitters.append((spec, stage))
+
+    def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        for kind, item in zip(batch["kind"].to_pylist(), batch["item"].to_pylist(), strict=True):
+            try:
+                if kind == "video":
+                    yield from self._split(VideoItem(**json.loads(item)))
+                else:
+                    yield self._read_again(ClipItem(**json.loads(item)))
+            except DiskFullError as error:
+                self.ledger.stop_run.remote(str(error))
+                raise
+
+    def _split(self, item: VideoItem) -> Iterator[pa.Table]:
+        import ray
+
+        with tempfile.TemporaryDirectory(prefix="curation-") as folder:
+            video = SourceVideo(item.video_id, item.source, Path(folder), Path(folder), item.columns)
+            video.frame_requests = {**self.requests, THUMBNAIL_KEY: THUMBNAIL}
+            rows: list[dict[str, Any]] = []
+            thumbnails = []
+            stage, error = "source", None
+            try:
+                if ray.get(self.ledger.begin.remote(item.video_id)) > MAX_ATTEMPTS:
+                    raise ItemError(f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)")
+                video.path = fetch(item.source, Path(folder))
+                video.info = probe(video.path)
+                for spec, splitter in self.splitters:
+                    stage = spec.name
+                    video.deadline = Deadline(spec.run.timeout_s)
+                    for clip in self._timed(spec.name, splitter.split(video)):
+                        thumbnails.append(clip.frames.pop(THUMBNAIL_KEY))
+                        row = self._publish(video, clip)
+                        rows.append(row)
+                        yield travelling(row, self.todo, pack(clip.frames))
+            except DiskFullError:
+                raise
+            except ItemError as failure:
+                error = str(failure)
+            except Exception as failure:
+                error = f"{type(failure).__name__}: {failure} ({_place(failure)})"
+            self._finish(item, video, rows if error is None else [], thumbnails, stage, error)
+
+    def _publish(self, video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
+        row = clip_row(video, clip)
+        self.storage.put_file(clip.path, row["media"])
+        clip.path.unlink(missing_ok=True)
+        return row
+
+    def _finish(
+        self,
+        item: VideoItem,
+        video: SourceVideo,
+        rows: list[dict[str, Any]],
+        thumbnails: list[Any],
+        stage: str,
+        error: str | None,
+    ) -> None:
+        row = video_row(
+            item.video_id,
+            item.source,
+            item.columns,
+            num_bytes=item.num_bytes,
+            duplicates=item.duplicates,
+            video=video,
+            num_clips=len(rows),
+            error_stage=None if error is None else stage,
+            error=None if error is None else " ".join(error.split()),
+        )
+        if rows:
+            picture = draw_contact_sheet(row, rows, thumbnails)
+            self.storage.write_bytes(f"contact_sheets/{item.video_id}.jpg", picture)
+        journal.record_video(self.storage, video_table(row), clip_table(rows), self.fingerprint)
+        self.ledger.video_finished.remote(
+            {
+                "video_id": item.video_id,
+                "source": item.source,
+                "status": row["status"],
+                "clips": len(rows),
+                "seconds_in": row.get("duration_s") or 0.0,
+                "seconds_out": sum(clip["end_s"] - clip["start_s"] for clip in rows),
+                "error_stage": row["error_stage"],
+                "error": row["error"],
+            }
+        )
+
+    def _timed(self, stage: str, clips: Any) -> Iterator[WrittenClip]:
+        """The clips, while the time spent on making them is told to the ledger."""
+        cpu = wall = 0.0
+        produced = iter(clips)
+        try:
+            while True:
+                cpu_began, wall_began = time.process_time(), time.monotonic()
+                try:
+                    clip = next(produced)
+                except StopIteration:
+                    return
+                finally:
+                    cpu += time.process_time() - cpu_began
+                    wall += time.monotonic() - wall_began
+                yield clip
+        finally:
+            self.ledger.time_spent.remote(stage, cpu, wall)
+
+    def _read_again(self, item: ClipItem) -> pa.Table:
+        wanted = {name: request for name, request in self.requests.items() if name in item.todo}
+        frames, error = None, None
+        began_cpu, began = time.process_time(), time.monotonic()
+        try:
+            with tempfile.TemporaryDirectory(prefix="curation-") as folder:
+                local = fetch(self.storage.url_of(item.row["media"]), Path(folder))
+                frames = pack(decode_clip(local, wanted, item.row["num_frames"])) if wanted else None
+        except ItemError as failure:
+            error = str(failure)
+        self.ledger.time_spent.remote("read clips", time.process_time() - began_cpu, time.monotonic() - began)
+        return travelling(item.row, item.todo, frames, item.values, error)
+
+
+def _place(error: BaseException) -> str:
+    """File and line where an unexpected exception was raised."""
+    frames = traceback.extract_tb(error.__traceback__)
+    return f"{Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"

@@ -1,0 +1,112 @@
+"""The stage contract: what a stage reads, writes and does. How it runs is told by `RunPolicy`, not by the stage."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Literal
+
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict, Field
+
+from curation.video.sampling import FrameRequest, Frames
+from curation.video.types import SourceVideo, WrittenClip
+
+
+class StageConfig(BaseModel):
+    """Parameters of a stage: those of its subclass. Unknown keys are errors."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class RunPolicy(BaseModel):
+    """How a stage runs: the key ``run`` of a stage in pipelines.yaml. Never changes what a stage computes."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    concurrency: int | Literal["auto"] = Field("auto", description="number of actors")
+    num_cpus: float | Literal["auto"] = Field("auto", description="CPUs of one actor")
+    num_gpus: float = Field(0, ge=0, description="GPUs of one actor, may be a fraction")
+    batch_size: int = Field(8, ge=1, description="clips given to the stage at once")
+    timeout_s: float | None = Field(None, gt=0, description="seconds that one source video may take")
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """Something that a stage needs besides code, checked before anything runs.
+
+    ``problem`` is None when it is there; else one line with what to do.
+    ``download_bytes``: what a first run will fetch for it.
+    """
+
+    name: str
+    problem: str | None = None
+    download_bytes: int = 0
+
+
+@dataclass
+class ClipSample:
+    """A clip as an annotator sees it: its row of `clips`, its frames (uint8 [n, h, w, c]), and the columns that
+    earlier stages gave it (only those that the stage ``reads``)."""
+
+    clip_id: str
+    row: Mapping[str, Any]
+    frames: Frames | None = None
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Stage(ABC):
+    """One step of a pipeline. ``name`` is its key in pipelines.yaml; ``version`` is raised when results change."""
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    Config: ClassVar[type[StageConfig]] = StageConfig
+    reads: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, config: StageConfig, *, num_cpus: float = 1, device: str = "cpu") -> None:
+        self.config = config
+        self.num_cpus = num_cpus
+        self.device = device
+
+    def requirements(self) -> Iterable[Requirement]:
+        """Weights, files and programs that must be there. Must be quick and load no heavy library."""
+        return ()
+
+    def setup(self) -> None:  # noqa: B027 - most stages have nothing to load
+        """Load models. Called once per actor, before the first item."""
+
+
+class Splitter(Stage):
+    """Turns one source video into clips, or prepares it for the splitter that does (and then yields none).
+
+    All splitters of a pipeline run one after the other in the process that holds the local copy of the file.
+    """
+
+    provides: ClassVar[tuple[str, ...]] = ()
+
+    @abstractmethod
+    def split(self, video: SourceVideo) -> Iterable[WrittenClip]:
+        """Fill in ``video`` and yield clips, written below ``video.workdir`` (the engine publishes and removes them).
+
+        Raises:
+            ItemError: this video cannot be processed; its message becomes the row's `error`.
+        """
+
+
+class Annotator(Stage):
+    """Turns clips into values. ``writes`` gives the Parquet columns.
+
+    ``reads`` holds "frames" and/or names of columns of `clips` and of earlier stages.
+    """
+
+    writes: ClassVar[Mapping[str, pa.DataType]]
+
+    def frames(self) -> FrameRequest | None:
+        """The frames that the stage needs; None when it reads no frames."""
+        return None
+
+    @abstractmethod
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
+        """One dict with the keys of ``writes`` per clip, in order. An exception fails the batch; the engine then
+        gives the clips one by one, so that only the bad ones fail."""

@@ -1,0 +1,1 @@
+"""Video input: containers, time stamps, frames. Knows no stage and no model."""
