@@ -6,6 +6,7 @@ import hashlib
 import os
 from bisect import bisect_left
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -32,8 +33,9 @@ def build(recipe: Recipe, directory: Path) -> Joined:
     facts = path.with_name(path.name + ".json")
     if facts.exists():
         return Joined.load(facts)
-    joined = _build(recipe, path)
-    unfinished = facts.with_suffix(f".{os.getpid()}.tmp")
+    unfinished = path.with_name(f"unfinished-{os.getpid()}-{path.name}")
+    joined = replace(_build(recipe, unfinished), path=path)
+    unfinished.replace(path)
     joined.save(unfinished)
     unfinished.replace(facts)
     return joined

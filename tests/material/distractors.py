@@ -72,8 +72,8 @@ def handheld(shot: Render, canvas: Canvas, length: int, rng: np.random.Generator
 
 
 def grain(shot: Render, canvas: Canvas, length: int, rng: np.random.Generator) -> Render:
-    """Sensor noise, sigma 4 to 9 levels."""
-    noise = (rng.standard_normal((canvas.height * 2, canvas.width, 1)) * rng.uniform(4, 9)).astype(np.int16)
+    """Sensor noise, sigma 3 to 7 levels."""
+    noise = (rng.standard_normal((canvas.height * 2, canvas.width, 1)) * rng.uniform(3, 7)).astype(np.int16)
     shifts = rng.integers(0, (canvas.height, canvas.width), (length + 32, 2))
 
     def render(number: int) -> Frame:

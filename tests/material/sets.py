@@ -15,8 +15,8 @@ from tests.material.truth import Joined
 
 MATERIAL_CACHE = "CURATION_TEST_MATERIAL"
 
-X264 = {"preset": "fast"}
-H264_LONG = Encoding("h264-gop250", ".mp4", "libx264", options={"preset": "medium"}, gop=250, audio_codec="aac")
+X264 = {"preset": "veryfast"}
+H264_LONG = Encoding("h264-gop250", ".mp4", "libx264", options={"preset": "faster"}, gop=250, audio_codec="aac")
 H264_OPEN = Encoding(
     "h264-open-gop", ".mp4", "libx264", options=X264 | {"x264-params": "open-gop=1:bframes=3"}, gop=48, audio_codec="aac"
 )
@@ -30,8 +30,8 @@ VP9 = Encoding(
     audio_codec="libopus",
 )  # fmt: skip
 AV1 = Encoding("av1", ".mp4", "libsvtav1", options={"preset": "11", "crf": "35", "svtav1-params": "lp=1"}, gop=96)
-MPEG4 = Encoding("mpeg4-avi", ".avi", "mpeg4", options={"qscale": "4", "flags": "+qscale"}, gop=24, b_frames=0)
-MPEG4_B = Encoding("mpeg4-avi-b", ".avi", "mpeg4", options={"qscale": "4"}, gop=36, b_frames=2)
+MPEG4 = Encoding("mpeg4-avi", ".avi", "mpeg4", options={"b": "1500k"}, gop=24, b_frames=0)
+MPEG4_B = Encoding("mpeg4-avi-b", ".avi", "mpeg4", options={"b": "1500k"}, gop=36, b_frames=2)
 MPEG2_TS = Encoding("mpeg2-ts", ".ts", "mpeg2video", options={"b": "3M"}, gop=15, b_frames=2, audio_codec="mp2")
 MPEG2_PS = Encoding("mpeg2-ps", ".mpg", "mpeg2video", options={"b": "3M"}, gop=12, b_frames=2, audio_codec="mp2")
 H264_VFR = Encoding("h264-vfr", ".mp4", "libx264", options=X264, gop=90, vfr=True, audio_codec="aac")
@@ -52,13 +52,13 @@ MPEG2_INTERLACED = Encoding(
 ENCODINGS: tuple[tuple[Encoding, str, int, int], ...] = (
     (H264_LONG, "24", 320, 180),
     (H264_LONG, "25", 320, 180),
-    (H264_LONG, "24000/1001", 480, 270),
+    (H264_LONG, "24000/1001", 320, 240),
     (H264_LONG, "60", 320, 180),
     (H264_OPEN, "24", 320, 180),
     (H264_OPEN, "30000/1001", 320, 180),
     (H264_SHORT, "25", 320, 180),
     (H264_SHORT, "24000/1001", 320, 180),
-    (H264_SHORT, "30", 640, 360),
+    (H264_SHORT, "30", 480, 270),
     (H264_MKV, "50", 320, 180),
     (HEVC, "24", 320, 180),
     (HEVC, "25", 320, 180),

@@ -22,6 +22,7 @@ Render = Callable[[int], Frame]
 TRAILER = Path(__file__).parents[2] / "examples/videos/big_buck_bunny_trailer.mp4"
 BIKES = Path(__file__).parent / "bikes.mp4"
 EXTRA_MATERIAL = "CURATION_EXTRA_MATERIAL"
+EXTRA_FRAMES = 200
 
 REAL_SIZE = (480, 270)
 
@@ -59,7 +60,8 @@ class Canvas:
 
 @lru_cache(maxsize=1)
 def extra_shots() -> dict[str, tuple[Path, int, int]]:
-    """Each file of the directory $CURATION_EXTRA_MATERIAL as one shot (held-out material); {} where it is not set."""
+    """The middle 200 frames of each file of the directory $CURATION_EXTRA_MATERIAL, which must be one shot (held-out
+    material); {} where the variable is not set."""
     directory = os.environ.get(EXTRA_MATERIAL)
     if not directory:
         return {}
@@ -67,7 +69,8 @@ def extra_shots() -> dict[str, tuple[Path, int, int]]:
     for path in sorted(Path(directory).iterdir()):
         with av.open(str(path)) as container:
             frames = sum(1 for _ in container.decode(video=0))
-        shots[path.name] = (path, 0, frames)
+        start = max(0, (frames - EXTRA_FRAMES) // 2)
+        shots[path.name] = (path, start, min(frames, start + EXTRA_FRAMES))
     return shots
 
 
@@ -147,8 +150,9 @@ def drawn_shot(canvas: Canvas, rng: np.random.Generator) -> Render:
     """A textured background under a slow camera, with shapes that move in front of it."""
     size = 640
     background = np.zeros((size, size, 3), np.float32)
-    for cells, weight in ((4, 70.0), (16, 40.0), (64, 20.0)):
-        noise = rng.standard_normal((cells, cells, 3)).astype(np.float32)
+    for cells, weight in ((4, 50.0), (16, 25.0), (64, 10.0)):
+        light = rng.standard_normal((cells, cells, 1))
+        noise = (light + 0.3 * rng.standard_normal((cells, cells, 3))).astype(np.float32)
         background += weight * cv2.resize(noise, (size, size), interpolation=cv2.INTER_CUBIC)
     image = np.clip(background + rng.uniform(50, 200, 3), 0, 255).astype(np.uint8)
     behind = camera_move(image, canvas, rng, speed=rng.uniform(0.01, 0.1))

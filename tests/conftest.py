@@ -1,0 +1,49 @@
+"""Fixtures that tests of all packages share."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.material.builder import build
+from tests.material.recipes import Recipe
+from tests.material.sets import MATERIAL_CACHE, build_set
+from tests.material.sources import BIKES, TRAILER
+from tests.material.truth import Joined
+
+
+@pytest.fixture(scope="session")
+def trailer() -> Path:
+    """A real film trailer: 55 s of 720p H.264; hard cuts at frames 593, 864, 900, 988, 1049; fades; title cards."""
+    return TRAILER
+
+
+@pytest.fixture(scope="session")
+def bikes() -> Path:
+    """Ten seconds of street scenes; hard cuts at frames 30, 76, 137, 187, 242 of 250."""
+    return BIKES
+
+
+@pytest.fixture(scope="session")
+def material_directory(request: pytest.FixtureRequest) -> Path:
+    """Where generated videos are kept from run to run: $CURATION_TEST_MATERIAL, or pytest's cache."""
+    directory = os.environ.get(MATERIAL_CACHE)
+    if directory:
+        return Path(directory)
+    cache: pytest.Cache = request.config.cache
+    return cache.mkdir("material")
+
+
+@pytest.fixture(scope="session")
+def build_video(material_directory: Path) -> Callable[[Recipe], Joined]:
+    """Builds the video of a recipe, or takes the one built before. The file is shared: do not write to it."""
+    return lambda recipe: build(recipe, material_directory)
+
+
+@pytest.fixture(scope="session")
+def joined_set(material_directory: Path) -> list[Joined]:
+    """The 27 joined videos; takes more than a minute when they are not there yet."""
+    return build_set(material_directory)
