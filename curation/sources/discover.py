@@ -53,7 +53,10 @@ def discover(inputs: Sequence[str], limit: int | None = None, exclude: Sequence[
             stamps.setdefault(found.name, found.stamp)
             columns[found.name] = {**cells, **columns.get(found.name, {})}
         if not any_found:
-            raise UserError(f"{shown(name)}: no videos found; looked for {' '.join(sorted(VIDEO_EXTENSIONS))}")
+            mend = (
+                f"looked for .mp4, .mkv, .webm and {len(VIDEO_EXTENSIONS) - 3} more; other files can be named outright"
+            )
+            raise UserError(f"{shown(name)}: no videos found; {mend}")
     _check_drivers(columns)
     unified = unify(list(columns.values()))
     refs = [SourceRef(url, cells, stamps[url]) for url, cells in zip(columns, unified, strict=True)]

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 from curation.errors import CurationError, DiskFullError, ItemError
 from curation.sources.formats import extension, is_video_name
 from curation.sources.location import filesystem, local_path
+from curation.sources.reasons import reason
 from curation.sources.stamp import stamp_of, stamp_of_stat
 
 CHUNK = 1 << 20
@@ -150,10 +151,5 @@ def _reasons() -> Iterator[None]:
         raise
     except CurationError as error:
         raise ItemError(str(error)) from error
-    except FileNotFoundError as error:
-        raise ItemError("not found") from error
-    except PermissionError as error:
-        raise ItemError("permission denied") from error
     except Exception as error:
-        text = getattr(error, "strerror", None) or str(error) or type(error).__name__
-        raise ItemError(f"cannot be read: {' '.join(text.split())}") from error
+        raise ItemError(reason(error)) from error

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ from fsspec.spec import AbstractFileSystem
 from curation.errors import CurationError, UserError
 from curation.sources.formats import extension, is_video_name
 from curation.sources.location import filesystem, local_name, shown
+from curation.sources.reasons import reason
 from curation.sources.stamp import stamp_of
 
 
@@ -87,10 +89,17 @@ def _walk(folder: str) -> Iterator[str]:
             yield current
             continue
         for entry in visible:
-            if entry.is_dir():
+            if _is_folder(entry):
                 pending.append(entry.path)
-            elif is_video_name(entry.name) and (entry.is_file() or entry.is_symlink()):
+            elif is_video_name(entry.name) and (entry.is_symlink() or entry.is_file()):
                 yield entry.path
+
+
+def _is_folder(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_dir()
+    except OSError:  # a link that leads to itself
+        return False
 
 
 def _kind(fs: AbstractFileSystem, path: str) -> tuple[str, Mapping[str, Any]]:
@@ -102,7 +111,9 @@ def _kind(fs: AbstractFileSystem, path: str) -> tuple[str, Mapping[str, Any]]:
             return "directory", {}
     try:
         info = fs.info(path)
-    except FileNotFoundError:
+    except FileNotFoundError as error:
+        if reason(error) != "not found":
+            raise
         return "none", {}
     return ("directory" if info["type"] == "directory" else "file"), info
 
@@ -119,13 +130,18 @@ def _below(fs: AbstractFileSystem, folder: str) -> dict[str, Mapping[str, Any]]:
 
 def _matches(fs: AbstractFileSystem, pattern: str) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
+    root = _fixed_part(pattern)
     for path, info in fs.glob(pattern, detail=True).items():
-        if info["type"] == "directory":
-            found.update(_below(fs, path))
-        else:
-            found[path] = info
-    wanted = set(_wanted(pattern, found))
-    return {path: info for path, info in found.items() if path in wanted and not _is_hidden(PurePosixPath(path).name)}
+        if _is_hidden(path.removeprefix(root).lstrip("/")):
+            continue
+        found.update(_below(fs, path) if info["type"] == "directory" else {path: info})
+    return {path: found[path] for path in _wanted(pattern, found)}
+
+
+def _fixed_part(pattern: str) -> str:
+    """The folder before the first part of a pattern that can match more than one name."""
+    parts = pattern.split("/")
+    return "/".join(itertools.takewhile(lambda part: not glob.has_magic(part), parts))
 
 
 def _wanted(pattern: str, paths: Iterable[str]) -> list[str]:
@@ -154,5 +170,4 @@ def _told_in_one_line(url: str) -> Iterator[None]:
     except CurationError:
         raise
     except Exception as error:
-        text = " ".join(str(error).split()) or type(error).__name__
-        raise UserError(f"{shown(url)}: cannot be listed: {text}") from error
+        raise UserError(f"{shown(url)}: {reason(error)}") from error
