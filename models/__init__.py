@@ -1,0 +1,1 @@
+"""Model wrappers: loading, batching, devices. They know neither the framework nor the stages."""
