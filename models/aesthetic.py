@@ -15,6 +15,7 @@ import tempfile
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -148,6 +149,6 @@ def _linear_layers(state: Mapping[str, Any], weights: Path) -> list[tuple[Any, A
     if not layers or any(set(layer) != {"weight", "bias"} or layer["weight"].ndim != 2 for layer in layers):
         raise AestheticHeadError(f"{weights}: is not a chain of linear layers with biases")
     widths = [(layer["weight"].shape[1], layer["weight"].shape[0]) for layer in layers]
-    if any(out != into for (_, out), (into, _) in zip(widths, widths[1:], strict=False)) or widths[-1][1] != 1:
+    if any(out != into for (_, out), (into, _) in pairwise(widths)) or widths[-1][1] != 1:
         raise AestheticHeadError(f"{weights}: its layers {widths} are no chain that ends in one value")
     return [(layer["weight"], layer["bias"]) for layer in layers]

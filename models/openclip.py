@@ -64,6 +64,7 @@ class OpenClipImageEncoder:
         self._model: Any = model.eval()
         self._mean = torch.tensor(source.transform.mean, device=device).view(1, 3, 1, 1)
         self._std = torch.tensor(source.transform.std, device=device).view(1, 3, 1, 1)
+        self.dimension: int = self.embed(np.zeros((1, *source.transform.size, 3), np.uint8)).shape[1]
 
     def embed(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         """Embeddings of length 1, float32 [n, dimension].

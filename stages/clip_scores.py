@@ -1,0 +1,195 @@
+"""`clip_scores`: an image embedding of the clip, and how beautiful it looks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+import numpy as np
+import pyarrow as pa
+from pydantic import Field
+
+from curation.errors import ItemError, UserError
+from curation.stage import Annotator, ClipSample, Requirement, StageConfig
+from curation.video.sampling import FrameRequest, Frames
+
+if TYPE_CHECKING:
+    from models.openclip_source import OpenClipSource
+
+
+class ClipScores(Annotator):
+    """OpenCLIP image embedding and LAION aesthetic rating of the first, the middle and the last frame.
+
+    ``clip_embedding``: mean of the three embeddings, each of length 1; the mean itself is not normalised again, so its
+    length (0 … 1) tells how alike the three frames are. ``aesthetic_score``: mean of the head's ratings of the three
+    normalised embeddings, about 1 … 10; null where ``aesthetic_weights`` is null.
+
+    Frames are resized and cropped as OpenCLIP does while the clip is decoded; values are those of calling OpenCLIP on
+    the full frames.
+    Sources: CLIP, arXiv 2103.00020; OpenCLIP; LAION's aesthetic predictors; as in arXiv 2311.15127, §3.1.
+    """
+
+    class Config(StageConfig):
+        """Parameters of `clip_scores`."""
+
+        model: str = Field(
+            "ViT-L-14", description='an OpenCLIP model, "local-dir:…", "hf-hub:…", or a model config .json'
+        )
+        pretrained: str | None = Field("openai", description="a tag of OpenCLIP or the path of a checkpoint")
+        aesthetic_weights: str | None = Field(
+            "auto", description='path of a head; "auto": LAION\'s for this model; null: no aesthetic_score'
+        )
+        precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="arithmetic of the image tower")
+        images_per_pass: int = Field(32, ge=1, description="frames that the model sees at once")
+        download: bool = Field(False, description="fetch weights that are not on this machine")
+        cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
+
+    name = "clip_scores"
+    reads = ("frames",)
+    writes: ClassVar[Mapping[str, pa.DataType]] = {
+        "aesthetic_score": pa.float32(),
+        "clip_embedding": pa.list_(pa.float32()),
+    }
+
+    def requirements(self) -> Iterator[Requirement]:
+        """Weights of the model and of the head: here, to be fetched, or missing."""
+        from models.openclip_source import OpenClipSourceError
+
+        config = self._config
+        try:
+            source = self._source()
+        except OpenClipSourceError as error:
+            yield Requirement(
+                f"CLIP weights {config.model}", f"{error}; see clip_scores.model and clip_scores.pretrained"
+            )
+        else:
+            yield self._clip_requirement(source)
+        if config.aesthetic_weights is not None:
+            yield self._head_requirement()
+
+    def frames(self) -> FrameRequest:
+        """First, middle and last frame as the model sees them."""
+        return FrameRequest("first_middle_last", shrink=self._checked_source().transform)
+
+    def setup(self) -> None:
+        """Load the image tower and the head.
+
+        Raises:
+            UserError: weights are missing, or do not fit the model or each other.
+        """
+        import torch
+
+        from models.aesthetic import AestheticHeadError
+        from models.openclip import OpenClipImageEncoder
+        from models.openclip_source import OpenClipSourceError
+
+        torch.set_num_threads(max(1, int(self.num_cpus)))
+        config = self._config
+        for requirement in self.requirements():
+            if requirement.problem is not None:
+                raise UserError(f"clip_scores: {requirement.problem}")
+        try:
+            self._encoder = OpenClipImageEncoder(
+                self._source(),
+                device=self.device,
+                precision=config.precision,
+                images_per_pass=config.images_per_pass,
+                cache_dir=config.cache_dir,
+            )
+            self._head = self._load_head()
+        except (OpenClipSourceError, AestheticHeadError) as error:
+            raise UserError(f"clip_scores: {error}") from error
+
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
+        """``clip_embedding`` and ``aesthetic_score`` of each clip; all frames go through the model together."""
+        stacks = [_frames(clip) for clip in clips]
+        embeddings = self._encoder.embed(np.concatenate(stacks))
+        ratings = None if self._head is None else self._head.score(embeddings)
+        results: list[dict[str, Any]] = []
+        start = 0
+        for stack in stacks:
+            own = slice(start, start + len(stack))
+            score = None if ratings is None else float(ratings[own].mean())
+            results.append({"aesthetic_score": score, "clip_embedding": embeddings[own].mean(axis=0).tolist()})
+            start += len(stack)
+        return results
+
+    @property
+    def _config(self) -> Config:
+        return cast(ClipScores.Config, self.config)
+
+    def _source(self) -> OpenClipSource:
+        from models.openclip_source import find_source
+
+        return find_source(self._config.model, self._config.pretrained, self._config.cache_dir)
+
+    def _checked_source(self) -> OpenClipSource:
+        from models.openclip_source import OpenClipSourceError
+
+        try:
+            return self._source()
+        except OpenClipSourceError as error:
+            raise UserError(f"clip_scores: {error}") from error
+
+    def _clip_requirement(self, source: OpenClipSource) -> Requirement:
+        config = self._config
+        name = f"CLIP weights {config.model}" + (f" {config.pretrained}" if source.pretrained else "")
+        if source.weights is not None:
+            return Requirement(name)
+        if config.download:
+            return Requirement(f"{name} from {source.origin}", download_bytes=source.download_bytes)
+        return Requirement(
+            name,
+            f"the weights of {config.model} ({source.origin}) are not on this machine; fetch them in the run with "
+            "--set clip_scores.download=true, or give a checkpoint with --set clip_scores.pretrained=/path/to/file",
+        )
+
+    def _head_requirement(self) -> Requirement:
+        from models.aesthetic import head_folder, published_head
+
+        config = self._config
+        if config.aesthetic_weights != "auto":
+            there = Path(str(config.aesthetic_weights)).is_file()
+            problem = None if there else f"no such file: {config.aesthetic_weights} (clip_scores.aesthetic_weights)"
+            return Requirement(f"aesthetic head {config.aesthetic_weights}", problem)
+        head = published_head(config.model)
+        elsewhere = "--set clip_scores.aesthetic_weights=/path/to/head.pth, or =null for no aesthetic_score"
+        if head is None:
+            return Requirement(
+                "aesthetic head", f"LAION has no aesthetic head for {config.model}; give one with {elsewhere}"
+            )
+        if (head_folder(config.cache_dir) / head.file).is_file():
+            return Requirement(f"aesthetic head {head.file}")
+        if config.download:
+            return Requirement(f"aesthetic head {head.file} from {head.url}", download_bytes=head.num_bytes)
+        return Requirement(
+            f"aesthetic head {head.file}",
+            f"the aesthetic head {head.file} is not in {head_folder(config.cache_dir)}; fetch it in the run with "
+            f"--set clip_scores.download=true, or give it with {elsewhere}",
+        )
+
+    def _load_head(self) -> Any:
+        from models.aesthetic import AestheticHead, fetch_head, head_folder, published_head
+
+        config = self._config
+        if config.aesthetic_weights is None:
+            return None
+        published = published_head(config.model)
+        if config.aesthetic_weights == "auto" and published is not None:
+            path = fetch_head(published, head_folder(config.cache_dir))
+        else:
+            path = Path(config.aesthetic_weights)
+        head = AestheticHead(path, device=self.device)
+        if head.dimension != self._encoder.dimension:
+            raise UserError(
+                f"clip_scores: {path} rates embeddings of {head.dimension} values, but {config.model} gives "
+                f"{self._encoder.dimension}; see clip_scores.aesthetic_weights"
+            )
+        return head
+
+
+def _frames(clip: ClipSample) -> Frames:
+    if clip.frames is None:
+        raise ItemError(f"clip {clip.clip_id} came without frames")
+    return clip.frames
