@@ -15,8 +15,8 @@ FRAMES_INPUT = "frames"
 def check_pipeline(pipeline: ResolvedPipeline) -> None:
     """Check order, inputs, columns and requirements.
 
-    A splitter that yields clips says so with "clips" in its ``provides``; from there on "frames" and the columns of
-    `clips` can be read.
+    A splitter that provides nothing to another splitter, or has "clips" in its ``provides``, yields the clips. After it
+    "frames" and the columns of `clips` can be read.
 
     Raises:
         UserError: one line per mistake.
@@ -91,7 +91,7 @@ def _input_mistakes(pipeline: ResolvedPipeline) -> list[str]:
 
 def _provides(stage: type[Stage]) -> tuple[str, ...]:
     if issubclass(stage, Splitter):
-        return stage.provides
+        return stage.provides or (CLIPS_INPUT,)
     return tuple(stage.writes) if issubclass(stage, Annotator) else ()
 
 

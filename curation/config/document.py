@@ -40,7 +40,11 @@ def parse(text: str, label: str) -> Document:
     Raises:
         UserError: not valid YAML, a key that stands twice, or more than `MAX_VALUES` values (aliases multiplied out).
     """
-    loader = yaml.SafeLoader(text)
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        where = f"{label}:{text.count(chr(10), 0, error.position) + 1}"
+        raise UserError(f"{where}: not valid YAML: the character {error.character:#06x} is not allowed") from error
     try:
         node = loader.get_single_node()
         reader = _Reader(loader, label)
@@ -49,8 +53,6 @@ def parse(text: str, label: str) -> Document:
         line = f":{error.problem_mark.line + 1}" if error.problem_mark else ""
         mend = " (indent with spaces)" if "'\\t'" in str(error.problem) else ""
         raise UserError(f"{label}{line}: not valid YAML: {error.problem}{mend}") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{label}: not valid YAML: {' '.join(str(error).split())}") from error
     except RecursionError:
         raise UserError(f"{label}: nested too deeply") from None
     finally:

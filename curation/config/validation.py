@@ -62,6 +62,8 @@ def _text(detail: Mapping[str, Any], model: type[BaseModel], keys: Keys) -> str:
         return "unknown key" + did_you_mean(str(keys[-1]), owner.model_fields if owner else ())
     if kind == "missing":
         return "is missing"
+    if kind in ("dict_type", "model_type"):
+        return "Input should be a mapping"
     if kind == "literal_error" and isinstance(detail["input"], str):
         expected = [option.strip("'") for option in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         return message + did_you_mean(detail["input"], expected)
