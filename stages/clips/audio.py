@@ -22,12 +22,10 @@ def add_audio(
 
     The first packets may lie before time 0: the muxer's edit list hides what comes before, to the sample.
     """
-    source = cursor.stream
-    if source is None:
-        return iter(())
     packets = cursor.packets(start_s, stop_s)
     first = next(packets, None)
-    if first is None:
+    source = cursor.stream
+    if first is None or source is None:
         return iter(())
     if source.codec_context.codec.canonical_name in MP4_AUDIO_CODECS:
         return _copied(output, source, first, packets, start_s)
