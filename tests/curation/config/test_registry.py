@@ -55,5 +55,5 @@ def test_two_packages_with_the_same_stage(site: Path) -> None:
 
 def test_a_stage_under_another_name_than_its_own(site: Path) -> None:
     install(site, "mine", other=f"{STAGES}:Hint")
-    with pytest.raises(UserError, match="the name of .*:Hint is not other; write hint as the key"):
+    with pytest.raises(UserError, match=r"the name of .*:Hint is not other; write hint as the key"):
         stage_class("other")
