@@ -124,7 +124,9 @@ def focus(shot: Render, canvas: Canvas, length: int, rng: np.random.Generator) -
 
     def render(number: int) -> Frame:
         sigma = canvas.height / 45 * np.exp(-(((number - middle) / width) ** 2))
-        return shot(number) if sigma < 0.3 else cv2.GaussianBlur(shot(number), (0, 0), sigma).astype(np.uint8, copy=False)
+        if sigma < 0.3:
+            return shot(number)
+        return cv2.GaussianBlur(shot(number), (0, 0), sigma).astype(np.uint8, copy=False)
 
     return render
 

@@ -25,8 +25,8 @@ def write_video(
     size: tuple[int, int],
     encoding: Encoding,
 ) -> None:
-    """Encode one RGB frame per entry of ``pts`` (in units of ``time_base``), single-threaded: same input, same bytes."""
-    with av.open(str(path), "w") as container:
+    """Encode one RGB frame per entry of ``pts`` (units of ``time_base``), single-threaded: same input, same bytes."""
+    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
         video = container.add_stream(encoding.codec, rate=fps, options=dict(encoding.options))
         video.width, video.height = size
         video.pix_fmt = encoding.pixel_format

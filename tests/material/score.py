@@ -27,8 +27,8 @@ class Detected(Protocol):
 class Score:
     """Counts, which add up over videos; the properties are the figures.
 
-    A *cut* here is a detection of zero length, matched one to one with true cuts at ±1 frame. A true gradual transition is
-    found when any detection overlaps it; a gradual detection is right when it overlaps a true gradual transition.
+    A *cut* here is a detection of zero length, matched one to one with true cuts at ±1 frame. A true gradual
+    transition is found when any detection overlaps it; a gradual detection is right when it overlaps a true one.
     ``right``: detections of either sort that match any truth, a zero-length one within a gradual transition included.
     ``shots``: what lies between detections and lasts at least 1 s; ``shots_with_cut`` hold a true cut,
     ``shots_with_gradual`` more than one frame of a gradual transition.
@@ -148,9 +148,7 @@ def judge(joined: Joined, transitions: Iterable[Detected]) -> tuple[Score, Verdi
 
 def _match(true: Sequence[int], detected: Sequence[int]) -> dict[int, int]:
     """One-to-one pairs of frames at most CUT_TOLERANCE apart, nearest first: true → detected."""
-    pairs = sorted(
-        (abs(a - b), a, b) for a in set(true) for b in set(detected) if abs(a - b) <= CUT_TOLERANCE
-    )
+    pairs = sorted((abs(a - b), a, b) for a in set(true) for b in set(detected) if abs(a - b) <= CUT_TOLERANCE)
     matched: dict[int, int] = {}
     for _, a, b in pairs:
         if a not in matched and b not in matched.values():
@@ -159,7 +157,7 @@ def _match(true: Sequence[int], detected: Sequence[int]) -> dict[int, int]:
 
 
 def _touches(truth: Truth, start: int, end: int) -> bool:
-    """Whether [start, end), or the place between frames that it is when empty, lies on the transition or at its edge."""
+    """Whether [start, end), or the place between two frames when empty, lies on the transition or at its edge."""
     if end <= start:
         return truth.start_frame <= start <= truth.end_frame
     return start < truth.end_frame and truth.start_frame < end
@@ -183,3 +181,9 @@ def _shots_between(joined: Joined, detected: Sequence[tuple[int, int, str]]) -> 
 def _share(part: int, whole: int) -> float:
     """``part / whole``; 1 where there was nothing to get right or wrong."""
     return part / whole if whole else 1.0
+
+
+if __name__ == "__main__":
+    from tests.material.report import main
+
+    main()

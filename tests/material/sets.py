@@ -18,7 +18,12 @@ MATERIAL_CACHE = "CURATION_TEST_MATERIAL"
 X264 = {"preset": "veryfast"}
 H264_LONG = Encoding("h264-gop250", ".mp4", "libx264", options={"preset": "faster"}, gop=250, audio_codec="aac")
 H264_OPEN = Encoding(
-    "h264-open-gop", ".mp4", "libx264", options=X264 | {"x264-params": "open-gop=1:bframes=3"}, gop=48, audio_codec="aac"
+    "h264-open-gop",
+    ".mp4",
+    "libx264",
+    options=X264 | {"x264-params": "open-gop=1:bframes=3"},
+    gop=48,
+    audio_codec="aac",
 )
 H264_SHORT = Encoding("h264-gop12", ".mp4", "libx264", options=X264, gop=12)
 H264_MKV = Encoding("h264-mkv", ".mkv", "libx264", options=X264, gop=60, audio_codec="aac")
@@ -26,27 +31,42 @@ HEVC = Encoding(
     "hevc", ".mp4", "libx265", options={"preset": "veryfast", "x265-params": "log-level=error:pools=none"}, gop=60
 )
 VP9 = Encoding(
-    "vp9", ".webm", "libvpx-vp9", options={"deadline": "realtime", "cpu-used": "7", "crf": "32", "b": "0"}, gop=120,
+    "vp9",
+    ".webm",
+    "libvpx-vp9",
+    options={"deadline": "realtime", "cpu-used": "7", "crf": "32", "b": "0"},
+    gop=120,
     audio_codec="libopus",
-)  # fmt: skip
+)
 AV1 = Encoding("av1", ".mp4", "libsvtav1", options={"preset": "11", "crf": "35", "svtav1-params": "lp=1"}, gop=96)
 MPEG4 = Encoding("mpeg4-avi", ".avi", "mpeg4", options={"b": "1500k"}, gop=24, b_frames=0)
 MPEG4_B = Encoding("mpeg4-avi-b", ".avi", "mpeg4", options={"b": "1500k"}, gop=36, b_frames=2)
 MPEG2_TS = Encoding("mpeg2-ts", ".ts", "mpeg2video", options={"b": "3M"}, gop=15, b_frames=2, audio_codec="mp2")
 MPEG2_PS = Encoding("mpeg2-ps", ".mpg", "mpeg2video", options={"b": "3M"}, gop=12, b_frames=2, audio_codec="mp2")
-H264_VFR = Encoding("h264-vfr", ".mp4", "libx264", options=X264, gop=90, vfr=True, audio_codec="aac")
-H264_VFR_MKV = Encoding("h264-vfr-mkv", ".mkv", "libx264", options=X264, gop=90, vfr=True)
+# x264's macroblock tree differs from run to run when time stamps are irregular.
+X264_VFR = X264 | {"x264-params": "mbtree=0"}
+H264_VFR = Encoding("h264-vfr", ".mp4", "libx264", options=X264_VFR, gop=90, vfr=True, audio_codec="aac")
+H264_VFR_MKV = Encoding("h264-vfr-mkv", ".mkv", "libx264", options=X264_VFR, gop=90, vfr=True)
 H264_ROTATED = Encoding("h264-rotated", ".mp4", "libx264", options=X264, gop=30, rotation=90)
 H264_10BIT = Encoding("h264-10bit", ".mp4", "libx264", "yuv420p10le", options=X264, gop=72)
 HEVC_10BIT = Encoding("hevc-10bit", ".mp4", "libx265", "yuv420p10le", options=HEVC.options, gop=72)
 H264_INTERLACED = Encoding(
-    "h264-interlaced", ".mp4", "libx264", options=X264 | {"x264-params": "tff=1", "flags": "+ildct+ilme"}, gop=50,
+    "h264-interlaced",
+    ".mp4",
+    "libx264",
+    options=X264 | {"x264-params": "tff=1", "flags": "+ildct+ilme"},
+    gop=50,
     interlaced=True,
-)  # fmt: skip
+)
 MPEG2_INTERLACED = Encoding(
-    "mpeg2-interlaced", ".ts", "mpeg2video", options={"b": "4M", "flags": "+ildct+ilme", "top": "1"}, gop=15, b_frames=2,
+    "mpeg2-interlaced",
+    ".ts",
+    "mpeg2video",
+    options={"b": "4M", "flags": "+ildct+ilme", "top": "1"},
+    gop=15,
+    b_frames=2,
     interlaced=True,
-)  # fmt: skip
+)
 
 # (encoding, frames per second, width, height)
 ENCODINGS: tuple[tuple[Encoding, str, int, int], ...] = (
@@ -120,7 +140,7 @@ def _shots(count: int, rng: np.random.Generator) -> tuple[Shot, ...]:
         source = str({"real": rng.choice(real), "still": rng.choice(STILLS)}.get(pool, pool))
         if shots and shots[-1].source == source:
             continue
-        names = list(DISTRACTORS)
-        distractors = tuple(str(name) for name in rng.choice(names, rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15]), replace=False))
+        names = rng.choice(list(DISTRACTORS), rng.choice([0, 1, 2], p=[0.45, 0.4, 0.15]), replace=False)
+        distractors = tuple(str(name) for name in names)
         shots.append(Shot(source, round(float(rng.uniform(1.2, 4.0)), 2), distractors))
     return tuple(shots)

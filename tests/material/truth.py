@@ -43,7 +43,7 @@ class ShotSpan:
 class Joined:
     """A generated video file and its truth.
 
-    ``pts``: the time stamp of each of the ``frames`` frames in units of ``time_base``; ``end_pts``: where the last one ends.
+    ``pts``: the time stamps of the ``frames`` frames in units of ``time_base``; ``end_pts``: where the last one ends.
     ``encoding``: name of the container-and-codec combination.
     """
 
