@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -86,15 +88,16 @@ class CraftTextReader:
         import easyocr
 
         try:
-            self._reader: Any = easyocr.Reader(
-                list(languages),
-                gpu=False if device == "cpu" else device,
-                model_storage_directory=str(model_dir),
-                user_network_directory=str(model_dir),
-                download_enabled=False,
-                recognizer=recognition,
-                verbose=False,
-            )
+            with _quiet():
+                self._reader: Any = easyocr.Reader(
+                    list(languages),
+                    gpu=False if device == "cpu" else device,
+                    model_storage_directory=str(model_dir),
+                    user_network_directory=str(model_dir),
+                    download_enabled=False,
+                    recognizer=recognition,
+                    verbose=False,
+                )
         except (FileNotFoundError, ValueError) as error:
             raise TextModelError(f"EasyOCR: {' '.join(map(str, error.args))}") from error
         self._images_per_pass = images_per_pass or (1 if device == "cpu" else 16)
@@ -117,7 +120,8 @@ class CraftTextReader:
 
     def read(self, image: Image, regions: TextRegions) -> list[str]:
         """What is written in the regions of one RGB image, as `easyocr.Reader.readtext` reads it. Needs recognition."""
-        results = self._reader.recognize(image, regions.horizontal, regions.free)
+        with _quiet():
+            results = self._reader.recognize(image, regions.horizontal, regions.free)
         return [text for _, text, _ in results]
 
     def _detect(self, images: Image, settings: DetectorSettings) -> list[TextRegions]:
@@ -135,3 +139,12 @@ class CraftTextReader:
             TextRegions(height, width, [list(map(int, box)) for box in boxes], corners)
             for boxes, corners in zip(horizontal, free, strict=True)
         ]
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Without torch's warnings of how EasyOCR calls it (deprecated quantization, pinned memory with no GPU)."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", category=DeprecationWarning)
+        warnings.filterwarnings("ignore", message=".*(quantiz|pin_memory).*", category=UserWarning)
+        yield
