@@ -107,18 +107,20 @@ def _beside(entry: str, manifest: str) -> str:
 
 
 def _lines(text: str, name: str) -> Iterator[Row]:
+    label = shown(name)
     for number, line in enumerate(text.split("\n"), 1):
         entry = line.strip()
         if entry and not entry.startswith("#"):
-            yield f"{shown(name)}:{number}", {"path": entry}
+            yield f"{label}:{number}", {"path": entry}
 
 
 def _csv(text: str, name: str, delimiter: str) -> Iterator[Row]:
+    label = shown(name)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     header: list[str] | None = None
     try:
         for cells in reader:
-            where = f"{shown(name)}:{reader.line_num}"
+            where = f"{label}:{reader.line_num}"
             if not cells:
                 continue
             if header is None:
@@ -132,14 +134,15 @@ def _csv(text: str, name: str, delimiter: str) -> Iterator[Row]:
             padded = [*cells, *[""] * (len(header) - len(cells))]
             yield where, {column: cell or None for column, cell in zip(header, padded, strict=True)}
     except csv.Error as error:
-        raise UserError(f"{shown(name)}:{reader.line_num}: not valid CSV: {error}") from error
+        raise UserError(f"{label}:{reader.line_num}: not valid CSV: {error}") from error
 
 
 def _jsonl(text: str, name: str) -> Iterator[Row]:
+    label = shown(name)
     for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
-        where = f"{shown(name)}:{number}"
+        where = f"{label}:{number}"
         try:
             cells = json.loads(line)
         except (ValueError, RecursionError) as error:
@@ -150,10 +153,11 @@ def _jsonl(text: str, name: str) -> Iterator[Row]:
 
 
 def _parquet(data: bytes, name: str) -> Iterator[Row]:
+    label = shown(name)
     try:
         table = pq.read_table(pa.BufferReader(data))
         rows = table.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
-        raise UserError(f"{shown(name)}: not valid Parquet: {' '.join(str(error).split())}") from error
+        raise UserError(f"{label}: not valid Parquet: {' '.join(str(error).split())}") from error
     for index, cells in enumerate(rows):
-        yield f"{shown(name)}: row {index}", cells
+        yield f"{label}: row {index}", cells
