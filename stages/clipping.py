@@ -12,11 +12,13 @@ from curation.errors import ItemError, ItemTimeoutError
 from curation.stage import Splitter, StageConfig
 from curation.video.packets import read_packets
 from curation.video.probe import probe
-from curation.video.types import ClipMode, SourceVideo, WrittenClip
+from curation.video.types import SourceVideo, WrittenClip
 from stages.clips.encoding import EncodingSettings
 from stages.clips.mp4 import VIDEO_CODECS
 from stages.clips.planner import Limits, Shot, Span, find_shots, lost_seconds, plan
 from stages.clips.source import Source
+from stages.clips.splice import SpliceError
+from stages.clips.switch_points import find_switch_frames
 from stages.clips.timeline import Timeline, build_timeline, frame_numbers
 from stages.clips.verify import verify_clip
 from stages.clips.writers import Writers
@@ -74,10 +76,11 @@ class Clipping(Splitter):
         )
         limits = _limits(self.config)
         shots = find_shots(index.pts, video.transitions)
-        spans = plan(shots, source.timeline, limits, self._mode(video))
+        settings = EncodingSettings(self.config.crf, self.config.preset)
+        spans = self._plan(video, source, shots, limits, settings)
         lost = lost_seconds(spans, source.timeline)
         video.lost_s = float(_unused_seconds(shots, spans, source.timeline, limits))
-        with Writers(source, EncodingSettings(self.config.crf, self.config.preset)) as writers:
+        with Writers(source, settings) as writers:
             for number, (span, lost_s) in enumerate(zip(spans, lost, strict=True)):
                 clip = _write(number, span, video, source, writers)
                 if clip is None:
@@ -86,12 +89,24 @@ class Clipping(Splitter):
                     clip.lost_s = float(lost_s)
                     yield clip
 
-    def _mode(self, video: SourceVideo) -> ClipMode:
+    def _plan(
+        self, video: SourceVideo, source: Source, shots: Sequence[Shot], limits: Limits, settings: EncodingSettings
+    ) -> list[Span]:
         assert video.info is not None
-        if self.config.mode != "exact" and video.info.codec not in VIDEO_CODECS:
+        mode = self.config.mode
+        if mode != "exact" and video.info.codec not in VIDEO_CODECS:
             video.notes.append(f"{video.info.codec} has no place in mp4: clips are encoded (mode exact)")
-            return "exact"
-        return self.config.mode
+            return plan(shots, source.timeline, limits, "exact")
+        if mode != "smart":
+            return plan(shots, source.timeline, limits, mode)
+        try:
+            switch_frames = find_switch_frames(source, settings)
+            return plan(shots, source.timeline, limits, "smart", switch_frames)
+        except SpliceError as error:
+            spans = plan(shots, source.timeline, limits, "smart", source.timeline.entries[:0])
+            if any(span.mode == "smart" for span in spans):
+                video.notes.append(f"clips that cannot be copied whole are encoded (mode exact): {error}")
+            return [span if span.mode == "copy" else span.as_exact() for span in spans]
 
 
 def _write(number: int, span: Span, video: SourceVideo, source: Source, writers: Writers) -> WrittenClip | None:

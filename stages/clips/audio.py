@@ -15,9 +15,7 @@ MP4_AUDIO_CODECS = frozenset({"aac", "mp3", "mp2", "ac3", "eac3", "opus", "flac"
 _AAC_RATES = (96000, 88200, 64000, 48000, 44100, 32000, 24000, 22050, 16000, 12000, 11025, 8000)
 
 
-def add_audio(
-    output: OutputContainer, cursor: AudioCursor, start_s: Fraction, stop_s: Fraction
-) -> Iterator[av.Packet]:
+def add_audio(output: OutputContainer, cursor: AudioCursor, start_s: Fraction, stop_s: Fraction) -> Iterator[av.Packet]:
     """Add an audio stream to ``output`` and return the packets to mux into it, with time counted from ``start_s``.
 
     The first packets may lie before time 0: the muxer's edit list hides what comes before, to the sample.

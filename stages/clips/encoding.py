@@ -45,7 +45,10 @@ def configure_encoder(
     frame_rate: Fraction | None,
     options: dict[str, str],
 ) -> None:
-    """Set size, pixel format, time base, colour and aspect ratio. One thread: the bytes must not depend on the machine."""
+    """Set size, pixel format, time base, colour and aspect ratio.
+
+    One thread: the bytes must not depend on the machine.
+    """
     encoder.width, encoder.height, encoder.pix_fmt = frame.width, frame.height, pixel_format
     encoder.time_base = time_base
     encoder.framerate = frame_rate or Fraction(25)

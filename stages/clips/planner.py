@@ -21,7 +21,6 @@ class Limits:
     minimum_s: Fraction
     maximum_s: Fraction | None = None
 
-
     def ticks(self, time_base: Fraction) -> tuple[int, int | None]:
         """Both bounds in units of the time base, rounded inwards."""
         longest = None if self.maximum_s is None else math.floor(self.maximum_s / time_base)
@@ -103,10 +102,10 @@ def plan(
         if mode == "copy":
             spans.extend(_copies(shot, timeline, splitter))
         elif mode == "smart":
-            parts = splitter.parts(shot.first, shot.stop, switches)
+            parts = splitter.parts(shot.first, shot.stop, timeline.entries)
             spans.extend(_mixed_span(shot, first, stop, timeline, switches) for first, stop in parts)
         else:
-            parts = splitter.parts(shot.first, shot.stop, switches[:0])
+            parts = splitter.parts(shot.first, shot.stop, timeline.entries[:0])
             spans.extend(Span(shot, first, stop, first, first) for first, stop in parts)
     return spans
 
@@ -201,9 +200,7 @@ def _copies(shot: Shot, timeline: Timeline, splitter: _Splitter) -> Iterator[Spa
         free_from = stop
 
 
-def _mixed_span(
-    shot: Shot, first: int, stop: int, timeline: Timeline, switches: npt.NDArray[np.int64]
-) -> Span:
+def _mixed_span(shot: Shot, first: int, stop: int, timeline: Timeline, switches: npt.NDArray[np.int64]) -> Span:
     """One span; what can be copied lies between its first usable entry and the last exit behind that."""
     usable = np.union1d(_between(switches, first - 1, stop), _between(timeline.entries, first - 1, first + 1))
     for entry in usable.tolist():

@@ -38,7 +38,6 @@ class Timeline:
         return int(self.pts[stop] - self.pts[first]) * self.time_base
 
 
-
 def build_timeline(packets: PacketIndex, frame_pts: npt.NDArray[np.int64], end_pts: int) -> Timeline:
     """Match packets (decode order) with decoded frames (display order) by their time stamps.
 

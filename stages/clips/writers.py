@@ -11,9 +11,10 @@ from stages.clips.copy_writer import CopyWriter
 from stages.clips.encoding import EncodingSettings
 from stages.clips.exact_writer import ExactWriter
 from stages.clips.planner import Span
+from stages.clips.smart_writer import SmartWriter
 from stages.clips.source import Source
 
-Writer = CopyWriter | ExactWriter
+Writer = CopyWriter | SmartWriter | ExactWriter
 
 
 class Writers:
@@ -48,4 +49,6 @@ class Writers:
     def _make(self, mode: ClipMode) -> Writer:
         if mode == "copy":
             return CopyWriter(self._source)
+        if mode == "smart":
+            return SmartWriter(self._source, self._settings)
         return ExactWriter(self._source, self._settings)
