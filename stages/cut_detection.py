@@ -1,0 +1,97 @@
+"""Cascaded cut detection: one decode, three PySceneDetect detectors at three frame rates, one list of transitions.
+
+Method and figures: docs/cut_detection.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from curation.errors import ItemError
+from curation.stage import Splitter, StageConfig
+from curation.video.reader import decode_frames, open_video
+from curation.video.types import SourceVideo, WrittenClip
+from stages.cuts.cascade import Limits, find_transitions
+from stages.cuts.detectors import DetectorName, RateDetector
+from stages.cuts.scan import scan
+from stages.cuts.spool import ThumbnailSpool
+
+# A detector only proposes, so its threshold is far below the one at which its hit would be a cut by itself.
+DEFAULT_THRESHOLD: dict[str, float] = {"content": 7.0, "adaptive": 2.0, "histogram": 0.1, "hash": 0.25}
+
+
+class Rate(BaseModel):
+    """One rate of the cascade, its PySceneDetect detector and that detector's threshold.
+
+    In YAML a plain ``native`` or a number of frames per second stands for the rate with the default detector.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    rate: Literal["native"] | float = Field(description='"native" or frames per second', union_mode="left_to_right")
+    detector: DetectorName = "content"
+    threshold: float | None = Field(None, gt=0, description="in the detector's own unit; lower proposes more")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_plain(cls, value: Any) -> Any:
+        return {"rate": value} if isinstance(value, str | int | float) else value
+
+
+class CutDetection(Splitter):
+    """Finds the transitions of a source video and the index of its frames; yields no clips."""
+
+    name = "cut_detection"
+    provides = ("transitions", "frame_index")
+
+    class Config(StageConfig):
+        """Parameters of the cascade."""
+
+        rates: tuple[Rate, ...] = Field(
+            (Rate(rate="native"), Rate(rate=8.0), Rate(rate=2.0)), min_length=1, description="the rates of the cascade"
+        )
+        fades: bool = Field(True, description="look for fades through and to one colour")
+        shortest_s: float = Field(0.2, gt=0, description="shortest gradual transition in seconds")
+        longest_s: float = Field(3.3, gt=0, le=10, description="longest gradual transition in seconds")
+
+    config: Config
+
+    def split(self, video: SourceVideo) -> Iterable[WrittenClip]:
+        """Fill ``video.transitions`` and ``video.frame_index``.
+
+        Raises:
+            ItemError: the file cannot be opened, or no frame of it can be decoded.
+            ItemTimeoutError: the video's deadline passed.
+        """
+        import cv2
+
+        cv2.setNumThreads(1)
+        spool = ThumbnailSpool(video.workdir)
+        try:
+            with open_video(video.path, thread_count=max(1, int(self.num_cpus))) as (container, stream):
+                time_base = stream.time_base
+                if time_base is None:
+                    raise ItemError("the video stream has no time base")
+                detectors = [
+                    RateDetector(
+                        rate.detector,
+                        rate.threshold or DEFAULT_THRESHOLD[rate.detector],
+                        None if rate.rate == "native" else rate.rate,
+                        time_base,
+                    )
+                    for rate in self.config.rates
+                ]
+                result = scan(decode_frames(container, stream, video.deadline), time_base, detectors, spool)
+            if len(result.index.pts) == 0:
+                raise ItemError("no frame of this video can be decoded")
+            limits = Limits(self.config.shortest_s, self.config.longest_s)
+            video.frame_index = result.index
+            video.transitions = find_transitions(
+                result.hits, result.index, spool, limits, fades=self.config.fades, deadline=video.deadline
+            )
+        finally:
+            spool.close()
+        return ()

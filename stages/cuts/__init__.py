@@ -1,0 +1,1 @@
+"""The cut cascade: three PySceneDetect detectors propose at three rates, native-rate thumbnails decide."""

@@ -1,0 +1,115 @@
+"""The merge: hits of three rates are candidates, the thumbnails of all frames decide."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from curation.video.types import Deadline, FrameIndex, Transition
+from stages.cuts.detectors import Hit
+from stages.cuts.fades import find_fades
+from stages.cuts.gradual import find_gradual
+from stages.cuts.hard import find_hard_cuts
+from stages.cuts.spool import ThumbnailSpool
+from stages.cuts.stats import FrameStats
+
+# Gradual transitions are searched at about this rate; all frames are used to bound them.
+SEARCH_FPS = 30.0
+# Longest stretch that is searched at once, in seconds; stretches overlap by the longest transition and its surroundings.
+STRETCH_SECONDS = 12.0
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Lengths in seconds between which a gradual transition is looked for."""
+
+    shortest_s: float = 0.2
+    longest_s: float = 3.3
+
+
+@dataclass(frozen=True)
+class Found:
+    """A transition in frame numbers: frames start … end − 1 belong to neither shot (cut: start == end)."""
+
+    kind: str
+    start: int
+    end: int
+    score: float
+
+
+def find_transitions(
+    hits: list[Hit], index: FrameIndex, spool: ThumbnailSpool, limits: Limits, *, fades: bool = True,
+    deadline: Deadline | None = None,
+) -> list[Transition]:  # fmt: skip
+    """Transitions in time order; none overlap."""
+    if len(spool) < 2:
+        return []
+    fps = _frame_rate(index)
+    stats = FrameStats.of(spool)
+    found = [Found("fade", *vars(fade).values()) for fade in find_fades(spool, stats, fps, limits.longest_s)] if fades else []
+    native = {hit.frame for hit in hits if hit.rate == "native"}
+    outside = {frame for frame in native if not any(fade.start <= frame <= fade.end for fade in found)}
+    found += [Found("cut", frame, frame, score) for frame, score in find_hard_cuts(outside, spool, stats, fps).items()]
+    found.sort(key=lambda one: one.start)
+    found += _gradual(hits, spool, found, fps, limits, deadline)
+    found.sort(key=lambda one: one.start)
+    return [_transition(one, hits, index) for one in found]
+
+
+def _gradual(
+    hits: list[Hit], spool: ThumbnailSpool, known: list[Found], fps: float, limits: Limits, deadline: Deadline | None
+) -> list[Found]:
+    stride = max(1, round(fps / SEARCH_FPS))
+    margin = round(1.5 * limits.longest_s * fps)
+    ends = [0, *(edge for one in known for edge in (one.start, one.end)), len(spool)]
+    result = []
+    for low, high in zip(ends[::2], ends[1::2], strict=True):
+        inside = [hit for hit in hits if low <= hit.before and hit.frame < high]
+        for start, end in _stretches(inside, low, high, margin, round(STRETCH_SECONDS * fps)):
+            if deadline is not None:
+                deadline.check()
+            thumbs = spool.read(start, end)
+            shortest, longest = max(2, round(limits.shortest_s * fps)), round(limits.longest_s * fps)
+            for one in find_gradual(thumbs, stride, shortest, longest):
+                result.append(Found("dissolve", start + one.start, start + one.end, one.score))
+    return _without_overlaps(result)
+
+
+def _stretches(hits: list[Hit], low: int, high: int, margin: int, longest: int) -> list[tuple[int, int]]:
+    """Frame ranges around the hits, joined where they touch, cut where they get long (then overlapping by two margins)."""
+    merged: list[list[int]] = []
+    for hit in sorted(hits, key=lambda hit: hit.before):
+        start, end = max(low, hit.before - margin), min(high, hit.frame + 1 + margin)
+        if merged and start <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], end)
+        else:
+            merged.append([start, end])
+    parts = []
+    for start, end in merged:
+        while end - start > longest + 2 * margin:
+            parts.append((start, start + longest))
+            start += longest - margin
+        parts.append((start, end))
+    return parts
+
+
+def _without_overlaps(found: list[Found]) -> list[Found]:
+    """The surest of those that overlap."""
+    kept: list[Found] = []
+    for one in sorted(found, key=lambda one: -one.score):
+        if all(one.start >= other.end or one.end <= other.start for other in kept):
+            kept.append(one)
+    return kept
+
+
+def _transition(one: Found, hits: list[Hit], index: FrameIndex) -> Transition:
+    stamps = np.append(index.pts, index.end_pts)
+    seen_by = [hit.rate for hit in hits if hit.before < max(one.end, one.start + 1) and hit.frame >= one.start]
+    rate = seen_by[0] if seen_by else "native"
+    return Transition(one.kind, int(stamps[one.start]), int(stamps[one.end]), rate, round(one.score, 4))  # type: ignore[arg-type]
+
+
+def _frame_rate(index: FrameIndex) -> float:
+    seconds = float((index.end_pts - int(index.pts[0])) * index.time_base)
+    return len(index.pts) / max(seconds, 1e-6)

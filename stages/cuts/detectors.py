@@ -1,0 +1,71 @@
+"""The PySceneDetect detectors of the cascade: each at its rate, all fed from one decode."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.cuts.sampling import PtsSampler
+
+if TYPE_CHECKING:
+    from scenedetect.detector import SceneDetector
+
+DetectorName = Literal["content", "adaptive", "histogram", "hash"]
+
+
+@dataclass(frozen=True)
+class Hit:
+    """A detector at ``rate`` saw the picture change between the frames numbered ``before`` and ``frame``."""
+
+    rate: str
+    before: int
+    frame: int
+
+
+class RateDetector:
+    """One PySceneDetect detector that sees the frames of one rate.
+
+    ``rate``: frames per second, None for every frame; ``threshold``: in the unit of that detector.
+    """
+
+    def __init__(self, name: DetectorName, threshold: float, rate: float | None, time_base: Fraction) -> None:
+        self.label = "native" if rate is None else f"{rate:g}"
+        self.hits: list[Hit] = []
+        self._detector = _detector(name, threshold)
+        self._sampler = PtsSampler(rate, time_base)
+        self._time_base = time_base
+        self._nominal_rate = Fraction(rate).limit_denominator(1000) if rate else Fraction(25)
+        self._frames: dict[int, tuple[int, int]] = {}
+        self._last = 0
+
+    def feed(self, number: int, pts: int, bgr: npt.NDArray[np.uint8]) -> None:
+        """Show it the frame ``number`` (in display order), uint8 [h, w, 3]; frames that are not of its rate pass by."""
+        from scenedetect import FrameTimecode
+        from scenedetect.common import Timecode
+
+        if not self._sampler.takes(pts):
+            return
+        self._frames[pts] = (self._last, number)
+        if len(self._frames) > 64:
+            del self._frames[next(iter(self._frames))]
+        self._last = number
+        timecode = FrameTimecode(Timecode(pts, self._time_base), fps=self._nominal_rate)
+        for cut in self._detector.process_frame(timecode, bgr):
+            before, frame = self._frames.get(cut.pts, (number, number))
+            self.hits.append(Hit(self.label, before, frame))
+
+
+def _detector(name: DetectorName, threshold: float) -> SceneDetector:
+    from scenedetect import detectors
+
+    if name == "adaptive":
+        return detectors.AdaptiveDetector(adaptive_threshold=threshold, min_scene_len=0, min_content_val=6.0)
+    if name == "histogram":
+        return detectors.HistogramDetector(threshold=threshold, min_scene_len=0)
+    if name == "hash":
+        return detectors.HashDetector(threshold=threshold, min_scene_len=0)
+    return detectors.ContentDetector(threshold=threshold, min_scene_len=0)

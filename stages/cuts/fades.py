@@ -1,0 +1,99 @@
+"""Fades: the picture shrinks evenly into one colour, or grows out of it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from stages.cuts.evidence import picture_vectors
+from stages.cuts.spool import ThumbnailSpool
+from stages.cuts.stats import FrameStats
+
+# Contrast (standard deviation of luma, in levels) of a frame that shows one colour only, and the share of the contrast
+# around it to which a fade that never quite reaches the colour must fall.
+FLAT, NEARLY_FLAT = 3.0, 0.3
+BLACK_LUMA, WHITE_LUMA = 16.0, 235.0
+# The ramp ends where the picture changes more slowly than this share of the ramp's mean slope.
+STILL = 0.25
+
+
+@dataclass(frozen=True)
+class Fade:
+    """Frames start … end − 1 are black, white, of another single colour, or on their way. ``score``: 0 … 1."""
+
+    start: int
+    end: int
+    score: float
+
+
+def find_fades(spool: ThumbnailSpool, stats: FrameStats, fps: float, longest_s: float) -> list[Fade]:
+    """Fades out, in, and out-and-in as one; at the start and end of the video too. A cut to or from a colour is no fade."""
+    found: list[Fade] = []
+    longest = max(3, round(longest_s * fps))
+    for first, last in _flat_runs(stats, max(3, round(0.6 * fps))):
+        if found and first < found[-1].end:
+            continue
+        colour = spool.read(first, last + 1)
+        target = np.concatenate(picture_vectors(colour), axis=1).mean(axis=0)
+        start, out_score = _ramp(spool, first, -1, longest, target)
+        end, in_score = _ramp(spool, last, 1, longest, target)
+        if max(out_score, in_score) >= 0.5:
+            found.append(Fade(start, end + 1, max(out_score, in_score)))
+    return found
+
+
+def _flat_runs(stats: FrameStats, reach: int) -> list[tuple[int, int]]:
+    """First and last frame of each run without contrast, and each lowest point of contrast that is low for its surroundings
+    and near black or white."""
+    contrast, luma = stats.contrast, stats.colour[:, 0]
+    flat = contrast < FLAT
+    padded = np.pad(contrast, reach, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * reach + 1)
+    low = (contrast <= windows.min(axis=1)) & (contrast < NEARLY_FLAT * windows.max(axis=1))
+    near_end = (np.abs(luma - BLACK_LUMA) < 20) | (np.abs(luma - WHITE_LUMA) < 30)
+    edges = np.flatnonzero(np.diff(np.pad((flat | (low & near_end)).astype(np.int8), 1)))
+    return [(int(start), int(end) - 1) for start, end in zip(edges[::2], edges[1::2], strict=True)]
+
+
+def _ramp(
+    spool: ThumbnailSpool, edge: int, direction: int, longest: int, target: npt.NDArray[np.float32]
+) -> tuple[int, float]:
+    """Walk from the edge of a run of one colour to where the picture is whole: (last frame on the way, score).
+
+    Without a ramp (a cut, or the end of the video) the edge itself is given, with score 0.
+    """
+    low, high = (edge - longest, edge + 1) if direction < 0 else (edge, edge + longest + 1)
+    low = max(0, low)
+    vectors = np.concatenate(picture_vectors(spool.read(low, high)), axis=1)
+    if direction < 0:
+        vectors = vectors[::-1]
+    away = np.sqrt(np.square(vectors - target).sum(axis=1))
+    reach = _whole_at(away)
+    if reach < 2:
+        return edge, 0.0
+    largest_step = float(np.diff(away[: reach + 1]).max()) / max(float(away[reach]), 1e-3)
+    if largest_step > 0.8 or away[reach] < 2 * FLAT:
+        return edge, 0.0
+    return edge + direction * (reach - 1), _same_picture(vectors[1 : reach + 1] - target, away[1 : reach + 1])
+
+
+def _whole_at(away: npt.NDArray[np.float32]) -> int:
+    """Number of the frame at which the distance from the colour stops growing at the pace of the ramp."""
+    ahead = 3
+    for frame in range(1, len(away)):
+        later = away[min(frame + ahead, len(away) - 1)]
+        steps = min(frame + ahead, len(away) - 1) - frame
+        if steps == 0:
+            return frame
+        if (later - away[frame]) / steps < STILL * (away[frame] - away[0]) / frame:
+            return frame
+    return len(away) - 1
+
+
+def _same_picture(pictures: npt.NDArray[np.float32], away: npt.NDArray[np.float32]) -> float:
+    """Mean cosine between the half-way picture and the others of the ramp: 1 when all are one picture, more or less faded."""
+    middle = pictures[len(pictures) // 2]
+    cosines = pictures @ middle / (away * np.sqrt(float(middle @ middle)) + 1e-3)
+    return float(np.clip(np.median(cosines), 0, 1))

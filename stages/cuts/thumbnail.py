@@ -1,0 +1,55 @@
+"""Thumbnails: each frame area-averaged to 64 × 36, kept as planar YUV 4:2:0 (I420).
+
+The planes of the decoded frame are shrunk one by one where they lie, so that no full-size frame is ever converted or copied.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import av
+import numpy as np
+import numpy.typing as npt
+
+WIDTH, HEIGHT = 64, 36
+LUMA_SIZE = WIDTH * HEIGHT
+CHROMA_SIZE = LUMA_SIZE // 4
+THUMBNAIL_SIZE = LUMA_SIZE + 2 * CHROMA_SIZE
+PLANES = (
+    (slice(0, LUMA_SIZE), (HEIGHT, WIDTH)),
+    (slice(LUMA_SIZE, LUMA_SIZE + CHROMA_SIZE), (HEIGHT // 2, WIDTH // 2)),
+    (slice(LUMA_SIZE + CHROMA_SIZE, THUMBNAIL_SIZE), (HEIGHT // 2, WIDTH // 2)),
+)
+# Above this many lines every second line is read: the average of an area of 20 lines or more does not need them all.
+MANY_LINES = 20 * HEIGHT
+
+Thumbnail = npt.NDArray[np.uint8]
+Thumbnails = npt.NDArray[np.uint8]
+
+
+def thumbnail(frame: av.VideoFrame) -> Thumbnail:
+    """uint8 [THUMBNAIL_SIZE]: the planes Y [36, 64], U [18, 32], V [18, 32] one after the other."""
+    import cv2
+
+    name = frame.format.name
+    if not name.startswith(("yuv4", "yuvj4")) or name.endswith("be"):
+        frame = frame.reformat(format="yuv420p", width=4 * WIDTH, height=4 * HEIGHT, interpolation="AREA")
+    shift = frame.format.components[0].bits - 8
+    result = np.empty(THUMBNAIL_SIZE, np.uint8)
+    for plane, (part, (height, width)) in zip(frame.planes, PLANES, strict=False):
+        samples: npt.NDArray[Any] = np.frombuffer(plane, np.dtype("<u2") if shift else np.uint8)
+        samples = samples.reshape(plane.height, -1)[:, : plane.width]
+        if plane.height >= MANY_LINES:
+            samples = samples[::2]
+        if shift:
+            result[part] = (cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA) >> shift).reshape(-1)
+        else:
+            cv2.resize(samples, (width, height), dst=result[part].reshape(height, width), interpolation=cv2.INTER_AREA)
+    return result
+
+
+def to_bgr(thumb: Thumbnail) -> npt.NDArray[np.uint8]:
+    """uint8 [36, 64, 3] in BGR order, as PySceneDetect's detectors want it."""
+    import cv2
+
+    return cv2.cvtColor(thumb.reshape(HEIGHT * 3 // 2, WIDTH), cv2.COLOR_YUV2BGR_I420).astype(np.uint8, copy=False)
