@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
@@ -25,8 +25,8 @@ class RunPolicy(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    concurrency: int | Literal["auto"] = Field("auto", description="number of actors")
-    num_cpus: float | Literal["auto"] = Field("auto", description="CPUs of one actor")
+    concurrency: Annotated[int, Field(ge=1)] | Literal["auto"] = Field("auto", description="number of actors")
+    num_cpus: Annotated[float, Field(gt=0)] | Literal["auto"] = Field("auto", description="CPUs of one actor")
     num_gpus: float = Field(0, ge=0, description="GPUs of one actor, may be a fraction")
     batch_size: int = Field(8, ge=1, description="clips given to the stage at once")
     timeout_s: float | None = Field(None, gt=0, description="seconds that one source video may take")

@@ -44,7 +44,10 @@ def _lines(
     error: ValidationError, model: type[BaseModel], data: Any, name: str, place: Callable[[Keys], str]
 ) -> list[str]:
     texts: dict[Keys, list[str]] = {}
-    for detail in error.errors(include_url=False):
+    details = error.errors(include_url=False)
+    for detail in details:
+        if detail["type"] == "too_short" and any(_is_below(other["loc"], detail["loc"]) for other in details):
+            continue  # pydantic does not count the items that are wrong themselves
         keys = _real_keys(detail["loc"], data, absent_last=detail["type"] == "missing")
         texts.setdefault(keys, []).append(_text(detail, model, keys))
     lines = []
@@ -53,6 +56,10 @@ def _lines(
         what = _joined(found, _value_at(data, keys))
         lines.append(": ".join(part for part in (place(keys), key, what) if part))
     return lines
+
+
+def _is_below(location: tuple[str | int, ...], other: tuple[str | int, ...]) -> bool:
+    return len(location) > len(other) and location[: len(other)] == other
 
 
 def _text(detail: Mapping[str, Any], model: type[BaseModel], keys: Keys) -> str:
@@ -64,6 +71,10 @@ def _text(detail: Mapping[str, Any], model: type[BaseModel], keys: Keys) -> str:
         return "is missing"
     if kind in ("dict_type", "model_type"):
         return "Input should be a mapping"
+    if kind in ("list_type", "tuple_type"):
+        return "Input should be a list"
+    if kind == "too_short":
+        return f"should have {detail['ctx']['min_length']} or more items"
     if kind == "literal_error" and isinstance(detail["input"], str):
         expected = [option.strip("'") for option in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         return message + did_you_mean(detail["input"], expected)

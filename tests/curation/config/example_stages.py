@@ -21,7 +21,7 @@ class Cutter(Splitter):
     """Finds transitions, yields nothing."""
 
     class Config(StageConfig):
-        rates: tuple[float | Literal["native"], ...] = ("native", 8.0, 2.0)
+        rates: tuple[float | Literal["native"], ...] = Field(("native", 8.0, 2.0), min_length=1)
         detector: Detector = Detector()
 
     name = "cutter"

@@ -93,6 +93,16 @@ def test_overrides(write: Write) -> None:
         ),
         ("cutter.detector.treshold=1", '--set: cutter.detector.treshold: unknown key; did you mean "threshold"?'),
         ("cutter.rates=[native, x]", "--set: cutter.rates.1: should be a valid number or 'native', not \"x\""),
+        (
+            "cutter.rates=[nativ]",
+            '--set: cutter.rates.0: should be a valid number or \'native\', not "nativ"; did you mean "native"?',
+        ),
+        ("cutter.rates=[]", "--set: cutter.rates: should have 1 or more items"),
+        ("cutter.rates=8", "--set: cutter.rates: should be a list, not 8"),
+        (
+            "clipper.run.concurrency=0",
+            "--set: clipper.run.concurrency: should be greater than or equal to 1 or 'auto', not 0",
+        ),
         ("clipper.max_seconds=0.5", "pipelines.yaml:5: clipper: min_seconds is larger than max_seconds"),
         ("motion.fps", "--set motion.fps: write it as stage.key=value, such as optical_flow.fps=4"),
         ("motion=3", "--set motion=3: write it as stage.key=value, such as optical_flow.fps=4"),
