@@ -9,6 +9,9 @@ from typing import Any
 from PIL import Image, ImageDraw, ImageFont
 
 from curation.video.sampling import FrameRequest, Frames
+from curation.video.types import VideoInfo
+
+Row = Mapping[str, Any]
 
 THUMBNAIL = FrameRequest(at="first_middle_last", short_side=90)
 
@@ -22,11 +25,15 @@ TRANSITION_COLOURS = {"cut": "#ffffff", "fade": "#5b8def", "dissolve": "#e0a030"
 
 
 def draw_contact_sheet(
-    video: Mapping[str, Any], clips: Sequence[Mapping[str, Any]], thumbnails: Sequence[Frames]
+    source: str,
+    info: VideoInfo,
+    transitions: Sequence[Row],
+    clips: Sequence[Row],
+    thumbnails: Sequence[Frames],
 ) -> bytes:
     """A JPEG of a video's timeline and clips.
 
-    ``video``: its row of `videos`; ``clips``: its rows of `clips`; ``thumbnails``: for each clip the first, middle and
+    ``transitions``: as in `videos`; ``clips``: its rows of `clips`; ``thumbnails``: for each clip the first, middle and
     last frame, uint8 [3, h, w, 3]. At most `MOST_CLIPS` thumbnails are drawn; the timeline shows all.
     """
     shown = list(zip(clips, thumbnails, strict=True))[:MOST_CLIPS]
@@ -38,8 +45,8 @@ def draw_contact_sheet(
     sheet = Image.new("RGB", (WIDTH, top + rows * row_height + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
     font = ImageFont.load_default(13)
-    _heading(draw, font, video, clips, len(shown))
-    _timeline(draw, font, video, clips, MARGIN + 2 * CAPTION)
+    _heading(draw, font, source, info, transitions, clips, len(shown))
+    _timeline(draw, font, info.duration_s, transitions, clips, MARGIN + 2 * CAPTION)
     for number, ((clip, _), strip) in enumerate(zip(shown, strips, strict=True)):
         x = MARGIN + (number % CLIPS_PER_ROW) * (cell + GAP)
         y = top + (number // CLIPS_PER_ROW) * row_height
@@ -70,28 +77,30 @@ def _strip(frames: Frames, width: int) -> Image.Image:
     return strip.resize((width, max(1, round(strip.height * width / strip.width))), Image.Resampling.LANCZOS)
 
 
-def _heading(draw: ImageDraw.ImageDraw, font: Any, video: Mapping[str, Any], clips: Sequence[Any], shown: int) -> None:
-    name = str(video["source"]).rsplit("/", 1)[-1]
-    kinds = [transition["kind"] for transition in video.get("transitions") or []]
-    counts = (
-        ", ".join(f"{kinds.count(kind)} {kind}" for kind in TRANSITION_COLOURS if kind in kinds) or "no transitions"
-    )
+def _heading(
+    draw: ImageDraw.ImageDraw,
+    font: Any,
+    source: str,
+    info: VideoInfo,
+    transitions: Sequence[Row],
+    clips: Sequence[Row],
+    shown: int,
+) -> None:
+    kinds = [transition["kind"] for transition in transitions]
+    counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in TRANSITION_COLOURS if kind in kinds)
     kept = sum(clip["end_s"] - clip["start_s"] for clip in clips)
-    draw.text((MARGIN, MARGIN), printable(name)[:120], TEXT, font)
-    facts = (
-        f"{video['width']}×{video['height']}  {video['fps']:.3f} fps  {video['codec']}  {clock(video['duration_s'])}"
-    )
+    draw.text((MARGIN, MARGIN), printable(source.rsplit("/", 1)[-1])[:120], TEXT, font)
+    facts = f"{info.width}×{info.height}  {info.fps:.3f} fps  {info.codec}  {clock(info.duration_s)}"
     drawn = "" if shown == len(clips) else f" (first {shown} drawn)"
-    text = f"{facts}   |   {counts}   |   {len(clips)} clips{drawn}, {clock(kept)} kept"
+    text = f"{facts}   |   {counts or 'no transitions'}   |   {len(clips)} clips{drawn}, {clock(kept)} kept"
     draw.text((MARGIN, MARGIN + CAPTION), text, FAINT, font)
 
 
 def _timeline(
-    draw: ImageDraw.ImageDraw, font: Any, video: Mapping[str, Any], clips: Sequence[Mapping[str, Any]], top: int
+    draw: ImageDraw.ImageDraw, font: Any, duration_s: float, transitions: Sequence[Row], clips: Sequence[Row], top: int
 ) -> None:
-    transitions = video.get("transitions") or []
-    ends = [video["duration_s"], *(clip["end_s"] for clip in clips), *(mark["end_s"] for mark in transitions)]
-    first = min([0.0, *(clip["start_s"] for clip in clips)])
+    ends = [duration_s, *(mark["end_s"] for mark in [*clips, *transitions])]
+    first = min([0.0, *(mark["start_s"] for mark in [*clips, *transitions])])
     scale = (WIDTH - 2 * MARGIN) / max(max(ends) - first, 1e-6)
 
     def x_of(seconds: float) -> float:
@@ -100,7 +109,8 @@ def _timeline(
     top += GAP
     draw.rectangle((MARGIN, top, WIDTH - MARGIN, top + BAR), SHOT)
     for clip in clips:
-        draw.rectangle((x_of(clip["start_s"]), top + 6, x_of(clip["end_s"]) - 1, top + BAR - 6), CLIP)
+        left = x_of(clip["start_s"])
+        draw.rectangle((left, top + 6, max(left, x_of(clip["end_s"]) - 1), top + BAR - 6), CLIP)
     for mark in transitions:
         left = x_of(mark["start_s"])
         draw.rectangle((left, top, max(left + 1, x_of(mark["end_s"])), top + BAR), TRANSITION_COLOURS[mark["kind"]])

@@ -29,11 +29,11 @@ def command(
     from curation.config import check_pipeline, load_config, resolve_pipeline
     from curation.dataset.storage import Storage
     from curation.engine.estimate import estimate
-    from curation.sources import discover
+    from curation.sources.discover import discover
 
     resolved = resolve_pipeline(load_config(config), pipeline, overrides or [])
     check_pipeline(resolved)
-    sources = discover(inputs, limit)
+    sources = discover(inputs, limit, exclude=[output])
     found = estimate(Storage(output), resolved, sources)
     _show(resolved, found, output, address)
 

@@ -29,11 +29,11 @@ def command(
     """
     from curation.cli.session import run_job
     from curation.config import check_pipeline, load_config, resolve_pipeline
-    from curation.sources import discover
+    from curation.sources.discover import discover
 
     resolved = resolve_pipeline(load_config(config), pipeline, overrides or [])
     check_pipeline(resolved)
-    sources = discover(inputs, limit)
+    sources = discover(inputs, limit, exclude=[output])
     status = run_job(
         resolved, output, lambda job: job.run(sources), address=address, quiet=quiet, log=log, verbose=verbose
     )

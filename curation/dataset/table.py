@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Sequence
 
 import pyarrow as pa
@@ -17,14 +16,16 @@ FINGERPRINT = b"curation.fingerprint"
 def write_part(storage: Storage, name: str, rows: pa.Table, fingerprint: str) -> None:
     """Publish one Parquet file."""
     rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), FINGERPRINT: fingerprint.encode()})
-    buffer = io.BytesIO()
+    buffer = pa.BufferOutputStream()
     pq.write_table(rows, buffer, compression="zstd")
-    storage.write_bytes(name, buffer.getvalue())
+    storage.write_bytes(name, buffer.getvalue().to_pybytes())
 
 
 def read_part(storage: Storage, name: str, columns: list[str] | None = None) -> tuple[pa.Table, str]:
     """A Parquet file and its fingerprint."""
-    table = pq.read_table(io.BytesIO(storage.read_bytes(name)), columns=columns)
+    data = pa.BufferReader(storage.read_bytes(name))
+    with pq.ParquetFile(data) as file:
+        table = file.read(columns=columns, use_threads=False)
     return table, (table.schema.metadata or {}).get(FINGERPRINT, b"").decode()
 
 

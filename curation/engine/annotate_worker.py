@@ -79,6 +79,7 @@ class AnnotateWorker:
         if self._attempt(row["clip_id"]) > MAX_ATTEMPTS:
             return {}, f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)"
         values, error = self._call([self._sample(row)])
+        self._tell(self.ledger.end_batch, row["clip_id"])
         return (values[0] if values else {}), error
 
     def _call(self, clips: Sequence[ClipSample]) -> tuple[list[Values], str | None]:
@@ -93,10 +94,13 @@ class AnnotateWorker:
         return values, None
 
     def _attempt(self, key: str) -> int:
+        return int(self._tell(self.ledger.begin_batch, key))
+
+    def _tell(self, method: Any, key: str) -> Any:
         import ray
 
         digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-        return int(ray.get(self.ledger.begin_batch.remote(f"{self.spec.name}/{digest}")))
+        return ray.get(method.remote(f"{self.spec.name}/{digest}"))
 
     def _sample(self, row: dict[str, Any]) -> ClipSample:
         frames = unpack(row["frames"]).get(self.spec.name) if row["frames"] else None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from curation.errors import UserError
@@ -24,26 +25,44 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
     """
     os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
     os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+    os.environ.setdefault("RAY_DATA_DISABLE_PROGRESS_BARS", "1")
+    if not verbose:
+        os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
+        os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
+        warnings.filterwarnings("ignore", module="ray")
     import ray
 
     mine = not ray.is_initialized()
     if mine:
         quiet: dict[str, Any] = {"logging_level": logging.INFO if verbose else logging.ERROR, "log_to_driver": verbose}
         try:
-            if address is None:
-                ray.init(include_dashboard=False, object_store_memory=LOCAL_OBJECT_STORE_BYTES, **quiet)
-            else:
-                ray.init(address=address, **quiet)
+            with nullcontext() if verbose else _native_log_hushed():
+                if address is None:
+                    ray.init(include_dashboard=False, object_store_memory=LOCAL_OBJECT_STORE_BYTES, **quiet)
+                else:
+                    ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             first_line = str(error).strip().splitlines()[0]
             raise UserError(f"--address {address}: cannot join a Ray cluster there: {first_line}") from error
-    logging.getLogger("ray.data").setLevel(logging.INFO if verbose else logging.ERROR)
     try:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         yield resources.get("CPU", 0.0), resources.get("GPU", 0.0)
     finally:
         if mine:
             ray.shutdown()
+
+
+@contextmanager
+def _native_log_hushed() -> Iterator[None]:
+    """While it starts, Ray's core prints that its log level was set, whatever that level is."""
+    kept = os.dup(2)
+    with open(os.devnull, "wb") as nowhere:
+        os.dup2(nowhere.fileno(), 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def local_resources(*, with_gpus: bool) -> tuple[float, float]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from typing import Any
@@ -17,6 +18,7 @@ from curation.errors import UserError
 
 LOOK_EVERY_S = 0.5
 FOLD_EVERY_S = 120.0
+RAISED = re.compile(r"[\w.]+(Error|Exception|Interrupt|Exit)\b")
 
 
 def execute(storage: Storage, stages: Stages, work: Remaining, cpus: float, gpus: float, watcher: Watcher) -> Progress:
@@ -36,19 +38,22 @@ def execute(storage: Storage, stages: Stages, work: Remaining, cpus: float, gpus
     looking = threading.Thread(target=_look, args=(ledger, watcher, stop), daemon=True)
     looking.start()
     folded = time.monotonic()
+    stopped_by = ""
     try:
         for _ in stream([*work.videos, *work.clips], stages, pools, storage.url, ledger):
             if time.monotonic() - folded > FOLD_EVERY_S:
                 journal.fold(storage)
                 folded = time.monotonic()
     except ray.exceptions.RayError as error:
-        fatal = ray.get(ledger.look.remote())[0].fatal
-        raise UserError(fatal or f"the pipeline stopped: {_cause(error)}; see it whole with --verbose") from error
+        stopped_by = _cause(error)
     finally:
         stop.set()
         looking.join()
     progress: Progress
     progress, events = ray.get(ledger.look.remote())
+    if stopped_by:
+        # Not raised in the handler: an error that held the pipeline's frames would keep its actors and their CPUs.
+        raise UserError(progress.fatal or f"the pipeline stopped: {stopped_by}; see it whole with --verbose")
     watcher.progressed(progress, events)
     return progress
 
@@ -64,6 +69,10 @@ def _look(ledger: Any, watcher: Watcher, stop: threading.Event) -> None:
 
 
 def _cause(error: BaseException) -> str:
-    """The exception that a worker raised, in one line."""
-    lines = [line.strip() for line in str(error).strip().splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    """The exception that a worker raised, in one line: Ray wraps it in traces and advice."""
+    cause = getattr(error, "cause", None)
+    if cause is not None:
+        return " ".join(f"{type(cause).__name__}: {cause}".split())
+    lines = [line.strip() for line in str(error).splitlines()]
+    raised = [line for line in lines if RAISED.match(line)]
+    return raised[-1] if raised else next(filter(None, lines), type(error).__name__)

@@ -46,7 +46,7 @@ class SourceIdentities:
             for row in read_part(storage, STATE)[0].to_pylist():
                 self._known[row["source"]] = (row["video_id"], row["bytes"], row["stamp"])
         with ThreadPoolExecutor(STAT_THREADS) as threads:
-            stamps = list(threads.map(_stamp, [ref.url for ref in sources]))
+            stamps = list(threads.map(_stamp, sources))
         self.unknown = [
             ref.url
             for ref, now in zip(sources, stamps, strict=True)
@@ -100,9 +100,9 @@ def unreadable_id(source: str) -> str:
     return hashlib.sha256(f"unreadable:{source}".encode(errors="surrogateescape")).hexdigest()[:32]
 
 
-def _stamp(source: str) -> str | None:
+def _stamp(ref: SourceRef) -> str | None:
     try:
-        return stamp(source)
+        return ref.stamp or stamp(ref.url)
     except ItemError:
         return None
 

@@ -20,6 +20,7 @@ from curation.engine.pipeline import Stages, stages_of
 from curation.engine.remaining import Remaining, failures, lacking, remaining, video_items
 from curation.engine.rows import clip_table, video_row, video_table
 from curation.engine.watcher import Watcher
+from curation.engine.work import VideoItem
 from curation.sources.discover import SourceRef
 
 RUNNING = "_state/running"
@@ -129,15 +130,8 @@ class Job:
 
     def _record_unreadable(self, sources: Sequence[IdentifiedSource]) -> None:
         for source in sources:
-            row = video_row(
-                source.video_id,
-                source.source,
-                source.columns,
-                num_bytes=None,
-                duplicates=[],
-                error_stage="source",
-                error=source.error,
-            )
+            item = VideoItem(source.video_id, source.source, source.columns, None, [])
+            row = video_row(item, error_stage="source", error=source.error)
             journal.record_video(self.storage, video_table(row), clip_table([]), self.stages.fingerprint)
 
     def _close(self, forgotten: set[str], *, orphans: bool) -> None:

@@ -46,6 +46,10 @@ class Ledger:
         self._attempts[key] += 1
         return self._attempts[key]
 
+    def end_batch(self, key: str) -> None:
+        """The clips are done: should their worker die on others, these had no part in it."""
+        self._attempts.pop(key, None)
+
     def video_finished(self, event: Event) -> None:
         """A source video is done: keys video_id, source, status, clips, seconds_in, seconds_out, error_stage, error."""
         self._in_flight.discard(event["video_id"])

@@ -71,9 +71,12 @@ def stream(
 
     context = DataContext.get_current()
     context.target_max_block_size = BLOCK_BYTES
-    context.enable_progress_bars = False
     stages = stages.with_pools(pools)
     source, *rest = pools
+    per_block = max(1, min(MOST_ITEMS_PER_BLOCK, len(items) // (source.actors * BLOCKS_PER_ACTOR)))
+    table = pa.Table.from_pylist([work_row(item) for item in items], schema=WORK)
+    blocks = [table.slice(start, per_block).combine_chunks() for start in range(0, len(items), per_block)]
+    source = replace(source, actors=min(source.actors, len(blocks)))
 
     def options(pool: Pool) -> dict[str, Any]:
         return {
@@ -84,9 +87,6 @@ def stream(
             "num_gpus": pool.num_gpus or None,
         }
 
-    per_block = max(1, min(MOST_ITEMS_PER_BLOCK, len(items) // (source.actors * BLOCKS_PER_ACTOR)))
-    table = pa.Table.from_pylist([work_row(item) for item in items], schema=WORK)
-    blocks = [table.slice(start, per_block).combine_chunks() for start in range(0, len(items), per_block)]
     data = ray.data.from_arrow(blocks).map_batches(
         SourceWorker,
         fn_constructor_kwargs={

@@ -9,6 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from curation.dataset.schema import CLIPS, VIDEOS, video_schema
+from curation.engine.work import VideoItem
 from curation.video.types import SourceVideo, VideoInfo, WrittenClip
 
 
@@ -44,46 +45,48 @@ def clip_row(video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
 
 
 def video_row(
-    video_id: str,
-    source: str,
-    columns: Mapping[str, Any],
-    *,
-    num_bytes: int | None,
-    duplicates: list[str],
+    item: VideoItem,
     video: SourceVideo | None = None,
+    *,
     num_clips: int = 0,
     error_stage: str | None = None,
     error: str | None = None,
 ) -> dict[str, Any]:
     """The row of a source video; ``error`` None means that its status is ok."""
-    row: dict[str, Any] = {name: value for name, value in columns.items() if name not in VIDEOS.names}
+    row: dict[str, Any] = {name: value for name, value in item.columns.items() if name not in VIDEOS.names}
     row |= {
-        "video_id": video_id,
-        "source": source,
+        "video_id": item.video_id,
+        "source": item.source,
         "status": "ok" if error is None else "failed",
         "error_stage": error_stage,
         "error": error,
         "num_clips": num_clips,
-        "bytes": num_bytes,
-        "duplicates": duplicates,
+        "bytes": item.num_bytes,
+        "duplicates": item.duplicates,
     }
     if video is not None:
         row |= _info(video.info) | {"notes": video.notes, "lost_s": video.lost_s}
         if video.info is not None:
-            seconds = video.frame_index.time_base if video.frame_index else video.info.time_base
-            row["transitions"] = [
-                {
-                    "kind": transition.kind,
-                    "start_s": float(transition.start_pts * seconds),
-                    "end_s": float(transition.end_pts * seconds),
-                    "rate": transition.rate,
-                    "score": transition.score,
-                }
-                for transition in video.transitions
-            ]
+            row["transitions"] = transition_rows(video)
         if video.frame_index is not None:
             row["num_frames"] = len(video.frame_index.pts)
     return row
+
+
+def transition_rows(video: SourceVideo) -> list[dict[str, Any]]:
+    """The column `transitions` of a probed video."""
+    assert video.info is not None
+    seconds = video.frame_index.time_base if video.frame_index else video.info.time_base
+    return [
+        {
+            "kind": transition.kind,
+            "start_s": float(transition.start_pts * seconds),
+            "end_s": float(transition.end_pts * seconds),
+            "rate": transition.rate,
+            "score": transition.score,
+        }
+        for transition in video.transitions
+    ]
 
 
 def _info(info: VideoInfo | None) -> dict[str, Any]:

@@ -15,7 +15,7 @@ import pyarrow as pa
 from curation.contact_sheet import THUMBNAIL, draw_contact_sheet
 from curation.dataset import journal
 from curation.dataset.storage import Storage
-from curation.engine.rows import clip_row, clip_table, video_row, video_table
+from curation.engine.rows import clip_row, clip_table, transition_rows, video_row, video_table
 from curation.engine.spec import StageSpec
 from curation.engine.work import ClipItem, VideoItem, travelling
 from curation.errors import DiskFullError, ItemError
@@ -24,7 +24,7 @@ from curation.stage import Splitter
 from curation.video.clip_frames import decode_clip
 from curation.video.frame_packing import pack
 from curation.video.probe import probe
-from curation.video.sampling import FrameRequest
+from curation.video.sampling import FrameRequest, Frames
 from curation.video.types import Deadline, SourceVideo, WrittenClip
 
 MAX_ATTEMPTS = 2
@@ -76,7 +76,7 @@ class SourceWorker:
             video = SourceVideo(item.video_id, item.source, Path(folder), Path(folder), item.columns)
             video.frame_requests = {**self.requests, THUMBNAIL_KEY: THUMBNAIL}
             rows: list[dict[str, Any]] = []
-            thumbnails = []
+            thumbnails: list[Frames] = []
             stage, error = "source", None
             try:
                 if ray.get(self.ledger.begin.remote(item.video_id)) > MAX_ATTEMPTS:
@@ -91,13 +91,15 @@ class SourceWorker:
                         row = self._publish(video, clip)
                         rows.append(row)
                         yield travelling(row, self.todo, pack(clip.frames))
+                stage = "source"
+                self._draw(video, rows, thumbnails)
             except DiskFullError:
                 raise
             except ItemError as failure:
                 error = str(failure)
             except Exception as failure:
                 error = f"{type(failure).__name__}: {failure} ({_place(failure)})"
-            self._finish(item, video, rows if error is None else [], thumbnails, stage, error)
+            self._finish(item, video, rows if error is None else [], stage, error)
 
     def _publish(self, video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
         row = clip_row(video, clip)
@@ -105,29 +107,26 @@ class SourceWorker:
         clip.path.unlink(missing_ok=True)
         return row
 
+    def _draw(self, video: SourceVideo, rows: list[dict[str, Any]], thumbnails: list[Frames]) -> None:
+        if video.info is not None:
+            picture = draw_contact_sheet(video.source, video.info, transition_rows(video), rows, thumbnails)
+            self.storage.write_bytes(f"contact_sheets/{video.video_id}.jpg", picture)
+
     def _finish(
         self,
         item: VideoItem,
         video: SourceVideo,
         rows: list[dict[str, Any]],
-        thumbnails: list[Any],
         stage: str,
         error: str | None,
     ) -> None:
         row = video_row(
-            item.video_id,
-            item.source,
-            item.columns,
-            num_bytes=item.num_bytes,
-            duplicates=item.duplicates,
-            video=video,
+            item,
+            video,
             num_clips=len(rows),
             error_stage=None if error is None else stage,
             error=None if error is None else " ".join(error.split()),
         )
-        if rows:
-            picture = draw_contact_sheet(row, rows, thumbnails)
-            self.storage.write_bytes(f"contact_sheets/{item.video_id}.jpg", picture)
         journal.record_video(self.storage, video_table(row), clip_table(rows), self.fingerprint)
         self.ledger.video_finished.remote(
             {
@@ -167,7 +166,7 @@ class SourceWorker:
         try:
             with tempfile.TemporaryDirectory(prefix="curation-") as folder:
                 local = fetch(self.storage.url_of(item.row["media"]), Path(folder))
-                frames = pack(decode_clip(local, wanted, item.row["num_frames"])) if wanted else None
+                frames = pack(decode_clip(local, wanted)) if wanted else None
         except ItemError as failure:
             error = str(failure)
         self.ledger.time_spent.remote("read clips", time.process_time() - began_cpu, time.monotonic() - began)

@@ -1,0 +1,166 @@
+"""Jobs on real Ray with stages that fail in every way."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+import pytest
+
+import curation
+from curation.config import ResolvedPipeline
+from curation.engine.job import Job, Outcome
+from curation.engine.summary import summarise
+from curation.errors import UserError
+from curation.sources.discover import discover
+
+STAGES = "tests.curation.engine.stages"
+CLASSES = {"whole": "Whole", "mean": "Mean", "twice": "Twice", "trouble": "Trouble"}
+
+
+def pipeline(**stages: dict[str, Any]) -> ResolvedPipeline:
+    described = [
+        {"name": name, "use": f"{STAGES}:{CLASSES[name]}", "config": config, "run": {"concurrency": 1, "batch_size": 4}}
+        for name, config in stages.items()
+    ]
+    return ResolvedPipeline.from_dict({"name": "test", "stages": described})
+
+
+@pytest.fixture
+def videos(tmp_path: Path, bikes: Path) -> Path:
+    """Two different videos, and a copy of the first under another name."""
+    folder = tmp_path / "videos"
+    folder.mkdir()
+    shutil.copy(bikes, folder / "a.mp4")
+    shutil.copy(bikes, folder / "b.mp4")
+    with (folder / "b.mp4").open("ab") as file:
+        file.write(b"\0" * 8)
+    shutil.copy(bikes, folder / "z-copy-of-a.mp4")
+    return folder
+
+
+def run(dataset: Path, videos: Path, wanted: ResolvedPipeline) -> Outcome:
+    return Job(wanted, str(dataset)).run(discover([str(videos)]))
+
+
+def parts(dataset: Path, folder: str) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (dataset / folder).glob("*.parquet")}
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_rows_values_and_nothing_twice(tmp_path: Path, videos: Path) -> None:
+    dataset = tmp_path / "dataset"
+    outcome = run(dataset, videos, pipeline(whole={}, mean={}, twice={}))
+    clips = curation.Dataset(str(dataset)).clips().to_pylist()
+    assert [Path(row["source"]).name for row in clips] == ["a.mp4"] * 3 + ["b.mp4"] * 3
+    assert len({row["clip_id"] for row in clips}) == 6
+    assert all(row["twice"] == pytest.approx(2 * row["mean"]) and row["mean"] > 1 for row in clips)
+    assert all((dataset / row["media"]).stat().st_size == row["bytes"] for row in clips)
+    rows = curation.Dataset(str(dataset)).videos().to_pylist()
+    assert [[Path(other).name for other in row["duplicates"]] for row in rows] == [["z-copy-of-a.mp4"], []]
+    summary = summarise(outcome)
+    assert (summary.videos, summary.duplicates, summary.clips, summary.failures) == (2, 1, 6, {})
+    assert not run(dataset, videos, pipeline(whole={}, mean={}, twice={})).work
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_changed_parameters_recompute_that_stage_and_what_reads_it(tmp_path: Path, videos: Path) -> None:
+    dataset = tmp_path / "dataset"
+    run(dataset, videos, pipeline(whole={}, mean={}, trouble={"how": "not at all"}))
+    before = {folder: parts(dataset, folder) for folder in ("videos", "clips", "annotations/trouble")}
+    media = {path: path.stat().st_mtime_ns for path in dataset.rglob("*.mp4")}
+    first = curation.Dataset(str(dataset)).clips()["mean"].to_pylist()
+    outcome = run(dataset, videos, pipeline(whole={}, mean={"scale": 3.0}, trouble={"how": "not at all"}))
+    assert (len(outcome.work.videos), outcome.work.missing) == (0, {"mean": 6, "trouble": 0})
+    assert curation.Dataset(str(dataset)).clips()["mean"].to_pylist() == pytest.approx([3 * mean for mean in first])
+    assert {folder: parts(dataset, folder) for folder in before} == before
+    assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*.mp4")} == media
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_other_clips_replace_the_old_ones(tmp_path: Path, videos: Path) -> None:
+    dataset = tmp_path / "dataset"
+    run(dataset, videos, pipeline(whole={}, mean={}))
+    outcome = run(dataset, videos, pipeline(whole={"copies": 1}, mean={}))
+    assert outcome.work.stale == 2
+    clips = curation.Dataset(str(dataset)).clips()
+    assert clips.num_rows == 2
+    assert sorted(str(path.relative_to(dataset)) for path in dataset.rglob("*.mp4")) == sorted(
+        clips["media"].to_pylist()
+    )
+    assert pq.read_table(dataset / "annotations" / "mean").num_rows == 2
+
+
+@pytest.mark.usefixtures("ray_here")
+@pytest.mark.parametrize(
+    ("how", "reason"), [("raise", "ValueError: this clip is no good"), ("die", "the worker process died 2 times")]
+)
+def test_one_bad_clip_fails_alone_and_is_retried(tmp_path: Path, videos: Path, how: str, reason: str) -> None:
+    dataset, cure = tmp_path / "dataset", tmp_path / "cured"
+    outcome = run(dataset, videos, pipeline(whole={}, mean={}, trouble={"how": how, "cured": str(cure)}))
+    rows = curation.Dataset(str(dataset)).clips().to_pylist()
+    assert [row["fine"] for row in rows] == [True, None, True] * 2
+    assert all((reason in (row["trouble_error"] or "")) == (row["clip_index"] == 1) for row in rows)
+    assert all(row["mean"] is not None and row["mean_error"] is None for row in rows)
+    assert sum(summarise(outcome).failures.values()) == 2
+    cure.touch()
+    means = parts(dataset, "annotations/mean")
+    stored = ResolvedPipeline.from_dict(curation.Dataset(str(dataset)).description["pipeline"])
+    outcome = Job(stored, str(dataset)).retry()
+    assert outcome.work.missing == {"mean": 0, "trouble": 2}
+    assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 6
+    assert parts(dataset, "annotations/mean") == means
+    assert not Job(stored, str(dataset)).retry().work
+
+
+@pytest.mark.usefixtures("ray_here")
+@pytest.mark.parametrize(
+    ("key", "stage", "reason"),
+    [
+        ("fail_on", "whole", "the second clip cannot be written"),
+        ("die_on", "source", "the worker process died 2 times"),
+    ],
+)
+def test_one_bad_video_fails_alone(tmp_path: Path, videos: Path, key: str, stage: str, reason: str) -> None:
+    dataset = tmp_path / "dataset"
+    run(dataset, videos, pipeline(whole={key: "a.mp4"}, mean={}))
+    first, second = curation.Dataset(str(dataset)).videos().to_pylist()
+    assert (first["status"], first["error_stage"], first["num_clips"]) == ("failed", stage, 0)
+    assert reason in first["error"]
+    assert (second["status"], second["num_clips"]) == ("ok", 3)
+    assert len(list(dataset.rglob("*.mp4"))) == 3
+    assert pq.read_table(dataset / "annotations" / "mean").num_rows == 3
+
+
+@pytest.mark.usefixtures("ray_here")
+@pytest.mark.parametrize(("how", "reason"), [("disk full", "no space left"), ("no start", "the weights are broken")])
+def test_what_no_item_is_to_blame_for_stops_the_run_and_loses_nothing(
+    tmp_path: Path, videos: Path, how: str, reason: str
+) -> None:
+    dataset = tmp_path / "dataset"
+    with pytest.raises(UserError, match=reason) as error:
+        run(dataset, videos, pipeline(whole={}, trouble={"how": how}, mean={}))
+    assert "\n" not in str(error.value)
+    run(dataset, videos, pipeline(whole={}, trouble={"how": "not at all"}, mean={}))
+    clips = curation.Dataset(str(dataset)).clips().to_pylist()
+    assert [(row["fine"], row["mean"] is None) for row in clips] == [(True, False)] * 6
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_unreadable_source_is_a_row_until_it_can_be_read(tmp_path: Path, videos: Path) -> None:
+    dataset = tmp_path / "dataset"
+    target = tmp_path / "later.mp4"
+    (videos / "dangling.mp4").symlink_to(target)
+    run(dataset, videos, pipeline(whole={}, mean={}))
+    rows = {Path(row["source"]).name: row for row in curation.Dataset(str(dataset)).videos().to_pylist()}
+    assert rows["dangling.mp4"]["error_stage"] == "source"
+    assert "not found" in rows["dangling.mp4"]["error"]
+    shutil.copy(videos / "b.mp4", target)
+    with target.open("ab") as file:
+        file.write(b"\0")
+    stored = ResolvedPipeline.from_dict(curation.Dataset(str(dataset)).description["pipeline"])
+    Job(stored, str(dataset)).retry()
+    rows = curation.Dataset(str(dataset)).videos().to_pylist()
+    assert [row["status"] for row in rows] == ["ok"] * 3
