@@ -1,13 +1,8 @@
-"""Weights that the tests of model wrappers share."""
+"""What the tests of model wrappers share."""
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
-
 import pytest
-
-from models.aesthetic import PublishedHead, head_folder
 
 
 @pytest.fixture(scope="session")
@@ -17,12 +12,3 @@ def device() -> str:
 
     torch.set_num_threads(1)
     return "cuda" if torch.cuda.is_available() else "cpu"
-
-
-def downloaded_head(head: PublishedHead) -> Path:
-    """A head of LAION: from $CURATION_TEST_WEIGHTS, ../shared/weights or the user's cache; else the test is skipped."""
-    folders = [os.environ.get("CURATION_TEST_WEIGHTS"), Path(__file__).parents[3] / "shared/weights", head_folder()]
-    for folder in folders:
-        if folder and (Path(folder) / head.file).is_file():
-            return Path(folder) / head.file
-    pytest.skip(f"{head.file} is not here: set CURATION_TEST_WEIGHTS to its folder")

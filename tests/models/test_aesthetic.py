@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from models.aesthetic import AestheticHead, AestheticHeadError, PublishedHead, fetch_head, published_head
-from tests.models.conftest import downloaded_head
+from tests.models.weights import downloaded_head
 
 
 def embeddings(dimension: int, count: int = 5) -> npt.NDArray[np.float32]:
