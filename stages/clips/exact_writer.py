@@ -62,7 +62,7 @@ class ExactWriter:
                 pixel_format=h264_format(first),
                 time_base=time_base,
                 frame_rate=self._frames.stream.average_rate,
-                options={"preset": self._settings.preset, "crf": str(self._settings.crf)},
+                options=self._settings.x264_options(),
             )
             video.time_base = time_base
             copy_display_matrix(first, video)

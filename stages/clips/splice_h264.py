@@ -52,8 +52,7 @@ class H264Splice(Splice):
         if frame.interlaced_frame:
             parameters.append("bff=1" if self._codec.field_order in (3, 5) else "tff=1")
         options = {
-            "preset": self._settings.preset,
-            "crf": str(self._settings.crf),
+            **self._settings.x264_options(),
             "profile": self._profile,
             "x264-params": ":".join(parameters),
         }
