@@ -15,9 +15,14 @@ from curation.video.types import SourceVideo, WrittenClip
 
 
 class StageConfig(BaseModel):
-    """Parameters of a stage: those of its subclass. Unknown keys are errors."""
+    """Parameters of a stage: those of its subclass. Unknown keys are errors.
+
+    ``without_effect`` names parameters that never change results (a cache folder, the size of a batch); changing them
+    makes no dataset out of date.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
+    without_effect: ClassVar[frozenset[str]] = frozenset()
 
 
 class RunPolicy(BaseModel):

@@ -33,6 +33,8 @@ class ClipScores(Annotator):
     class Config(StageConfig):
         """Parameters of `clip_scores`."""
 
+        without_effect = frozenset({"images_per_pass", "download", "cache_dir"})
+
         model: str = Field(
             "ViT-L-14", description='an OpenCLIP model, "local-dir:…", "hf-hub:…", or a model config .json'
         )

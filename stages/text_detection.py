@@ -29,6 +29,8 @@ class TextDetection(Annotator):
     class Config(StageConfig):
         """Parameters of `text_detection`; thresholds are those of `easyocr.Reader.detect`."""
 
+        without_effect = frozenset({"model_dir"})  # EasyOCR takes only the weights that it published
+
         canvas_size: int = Field(320, ge=64, le=4096, description="long side that CRAFT sees, pixels")
         long_side: int | None = Field(
             None,

@@ -14,7 +14,8 @@ LENGTH = 16
 
 def stage_fingerprint(stage: ResolvedStage) -> str:
     """`LENGTH` hex digits over name, version and parameters of one stage."""
-    return _digest([stage.name, stage.use, stage.stage_class.version, stage.config.model_dump(mode="json")])
+    parameters = stage.config.model_dump(mode="json", exclude=set(stage.config.without_effect))
+    return _digest([stage.name, stage.use, stage.stage_class.version, parameters])
 
 
 def split_fingerprint(pipeline: ResolvedPipeline) -> str:

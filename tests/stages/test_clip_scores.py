@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from curation.config import annotator_fingerprint, load_config, resolve_pipeline
 from curation.errors import UserError
 from curation.video.clip_frames import decode_clip
 from curation.video.sampling import FrameRequest
@@ -179,3 +180,24 @@ def test_the_request_for_frames_travels(tiny: TinyClip) -> None:
     assert request.shrink is not None
     with pytest.raises(UserError, match="no such file"):
         ClipScores(ClipScores.Config(pretrained="/nowhere.pt")).frames()
+
+
+@pytest.mark.parametrize(
+    ("override", "moved"),
+    [
+        ("clip_scores.download=true", set()),
+        ("clip_scores.cache_dir=/elsewhere", set()),
+        ("clip_scores.images_per_pass=7", set()),
+        ("text_detection.model_dir=/elsewhere", set()),
+        ("clip_scores.precision=bf16", {"clip_scores"}),
+        ("text_detection.canvas_size=640", {"text_detection"}),
+    ],
+)
+def test_only_what_changes_values_makes_them_out_of_date(override: str, moved: set[str]) -> None:
+    repository = Path(__file__).parents[2]
+    before, after = (
+        resolve_pipeline(load_config(str(repository / "pipelines.yaml")), "lvd", overrides)
+        for overrides in ((), (override,))
+    )
+    names = [stage.name for stage in before.annotators]
+    assert {n for n in names if annotator_fingerprint(before, n) != annotator_fingerprint(after, n)} == moved
