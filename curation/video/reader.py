@@ -21,6 +21,9 @@ CONTAINERS = (
     "yuv4mpegpipe,obu,av1,wtv,gxf,nsv,vc1,dirac,mjpeg,swf,viv,bink,smk,roq,amv,h263,h261,vvc,evc,kux,dhav,live_flv"
 )
 
+# 8192 × 8192. A file of a few bytes can claim frames of any size, and its decoder would fill the memory.
+MAX_PIXELS = 1 << 26
+
 
 @contextmanager
 def open_video(path: Path, *, thread_count: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
@@ -30,7 +33,8 @@ def open_video(path: Path, *, thread_count: int = 1) -> Iterator[tuple[InputCont
     Decoding uses ``thread_count`` slice threads (frame threads can deadlock when a stream is left early).
 
     Raises:
-        ItemError: the file cannot be opened, or has no video stream that this FFmpeg can decode.
+        ItemError: the file cannot be opened, has no video stream that this FFmpeg can decode, or frames of more than
+            MAX_PIXELS.
     """
     try:
         container = av.open(
@@ -48,6 +52,9 @@ def open_video(path: Path, *, thread_count: int = 1) -> Iterator[tuple[InputCont
             raise ItemError("no video stream in this file")
         if stream.codec_context is None:
             raise ItemError("the video codec is not known to this FFmpeg")
+        if stream.width * stream.height > MAX_PIXELS:
+            raise ItemError(f"frames of {stream.width} × {stream.height} pixels are larger than {MAX_PIXELS:,} in all")
+        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
         stream.thread_type = "SLICE"
         stream.codec_context.thread_count = thread_count
         yield container, stream
@@ -62,20 +69,24 @@ def decode_frames(
 
     Raises:
         ItemTimeoutError: the deadline passed.
+        ItemError: the container or the decoder cannot go on.
     """
     last_pts: int | None = None
-    for packet in container.demux(stream):
-        if deadline is not None:
-            deadline.check()
-        try:
-            frames = packet.decode()
-        except av.error.InvalidDataError:
-            continue
-        for frame in frames:
-            if frame.pts is None or (last_pts is not None and frame.pts <= last_pts):
+    try:
+        for packet in container.demux(stream):
+            if deadline is not None:
+                deadline.check()
+            try:
+                frames = packet.decode()
+            except av.error.InvalidDataError:
                 continue
-            last_pts = frame.pts
-            yield frame
+            for frame in frames:
+                if frame.pts is None or (last_pts is not None and frame.pts <= last_pts):
+                    continue
+                last_pts = frame.pts
+                yield frame
+    except av.FFmpegError as error:
+        raise ItemError(f"cannot decode: {reason(error)}") from error
 
 
 def reason(error: BaseException) -> str:

@@ -14,7 +14,7 @@ import numpy as np
 
 from tests.material.encode import read_pts, write_video
 from tests.material.recipes import Recipe
-from tests.material.sources import EXTRA_MATERIAL, Frame
+from tests.material.sources import Frame, extra_shots
 from tests.material.timeline import Piece, lay_out, render_frames, weave
 from tests.material.truth import Joined, ShotSpan, Truth
 
@@ -28,7 +28,7 @@ def build(recipe: Recipe, directory: Path) -> Joined:
         ValueError: the file does not hold the frames that were written; the generator is wrong.
     """
     directory.mkdir(parents=True, exist_ok=True)
-    key = hashlib.sha256(f"{recipe!r}{_code_version()}{os.environ.get(EXTRA_MATERIAL)}".encode()).hexdigest()[:12]
+    key = hashlib.sha256(f"{recipe!r}{_code_version()}{sorted(extra_shots().items())}".encode()).hexdigest()[:12]
     path = directory / f"{recipe.name}-{key}{recipe.encoding.suffix}"
     facts = path.with_name(path.name + ".json")
     if facts.exists():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -24,9 +24,10 @@ def write_video(
     fps: Fraction,
     size: tuple[int, int],
     encoding: Encoding,
+    muxer_options: Mapping[str, str] | None = None,
 ) -> None:
     """Encode one RGB frame per entry of ``pts`` (units of ``time_base``), single-threaded: same input, same bytes."""
-    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
+    with av.open(str(path), "w", options={"fflags": "+bitexact"} | dict(muxer_options or {})) as container:
         video = container.add_stream(encoding.codec, rate=fps, options=dict(encoding.options))
         video.width, video.height = size
         video.pix_fmt = encoding.pixel_format
@@ -40,7 +41,7 @@ def write_video(
             video.set_display_rotation(-encoding.rotation)
         packets = []
         if encoding.audio_codec:
-            packets = _encode_sound(container, encoding.audio_codec, float((pts[-1] - pts[0]) * time_base + 1 / fps))
+            packets = encode_sound(container, encoding.audio_codec, float((pts[-1] - pts[0]) * time_base + 1 / fps))
         for frame, stamp in zip(frames, pts, strict=True):
             picture = av.VideoFrame.from_ndarray(frame, format="rgb24").reformat(format=encoding.pixel_format)
             picture.pts, picture.time_base = stamp, time_base
@@ -52,7 +53,7 @@ def write_video(
         container.mux(packets)
 
 
-def _encode_sound(container: OutputContainer, codec: str, seconds: float) -> list[av.Packet]:
+def encode_sound(container: OutputContainer, codec: str, seconds: float) -> list[av.Packet]:
     rate = 48000 if codec == "libopus" else SAMPLE_RATE
     stream = container.add_stream(codec, rate=rate, layout="mono")
     samples = (sweep(seconds, rate) * 32767).astype(np.int16)
