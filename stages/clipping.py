@@ -14,11 +14,11 @@ from curation.video.packets import read_packets
 from curation.video.probe import probe
 from curation.video.types import SourceVideo, WrittenClip
 from stages.clips.encoding import EncodingSettings
+from stages.clips.joints import find_joints
 from stages.clips.mp4 import VIDEO_CODECS
-from stages.clips.planner import Limits, Shot, Span, find_shots, lost_seconds, plan
+from stages.clips.planner import Joints, Limits, Shot, Span, find_shots, lost_seconds, plan
 from stages.clips.source import Source
 from stages.clips.splice import SpliceError
-from stages.clips.switch_points import find_switch_frames
 from stages.clips.timeline import Timeline, build_timeline, frame_numbers
 from stages.clips.verify import verify_clip
 from stages.clips.writers import Writers
@@ -100,11 +100,12 @@ class Clipping(Splitter):
         if mode != "smart":
             return plan(shots, source.timeline, limits, mode)
         try:
-            switch_frames = find_switch_frames(source, settings)
-            return plan(shots, source.timeline, limits, "smart", switch_frames)
+            joints = find_joints(source, settings)
+            return plan(shots, source.timeline, limits, "smart", joints)
         except SpliceError as error:
-            spans = plan(shots, source.timeline, limits, "smart", source.timeline.entries[:0])
-            if any(span.mode == "smart" for span in spans):
+            entries = source.timeline.entries
+            spans = plan(shots, source.timeline, limits, "smart", Joints(starts=entries, follows=entries[:0]))
+            if any(span.mode != "copy" for span in spans):
                 video.notes.append(f"clips that cannot be copied whole are encoded (mode exact): {error}")
             return [span if span.mode == "copy" else span.as_exact() for span in spans]
 

@@ -36,6 +36,17 @@ class Shot:
 
 
 @dataclass(frozen=True)
+class Joints:
+    """What the codec allows of the entries of a timeline, int64 [n] frames, ascending.
+
+    ``starts``: where a clip may start with a copy; ``follows``: where copied packets may follow encoded ones.
+    """
+
+    starts: npt.NDArray[np.int64]
+    follows: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
 class Span:
     """The frames first … stop − 1 of one shot, to be written as one clip.
 
@@ -83,18 +94,18 @@ def plan(
     timeline: Timeline,
     limits: Limits,
     mode: ClipMode,
-    switch_frames: npt.NDArray[np.int64] | None = None,
+    joints: Joints | None = None,
 ) -> list[Span]:
     """The spans of all shots, in order. No span leaves its shot, none is shorter or longer than the limits allow.
 
     "copy": the start of a shot snaps forward to an entry of the timeline, its end back to an exit; a shot that is too
     long is divided at entries into parts of nearly equal length. "smart": the whole shot; what lies between an entry
-    and an exit is copied. ``switch_frames``: the entries at which copied packets may follow encoded ones (default:
-    all). "exact": the whole shot, nothing is copied.
+    and an exit is copied, as far as the ``joints`` allow (default: at every entry). "exact": the whole shot, with
+    nothing copied.
     """
     minimum, maximum = limits.ticks(timeline.time_base)
     splitter = _Splitter(timeline.pts, minimum, maximum)
-    switches = timeline.entries if switch_frames is None else switch_frames
+    joints = joints or Joints(timeline.entries, timeline.entries)
     spans: list[Span] = []
     for shot in shots:
         if splitter.ticks(shot.first, shot.stop) < minimum:
@@ -103,7 +114,7 @@ def plan(
             spans.extend(_copies(shot, timeline, splitter))
         elif mode == "smart":
             parts = splitter.parts(shot.first, shot.stop, timeline.entries)
-            spans.extend(_mixed_span(shot, first, stop, timeline, switches) for first, stop in parts)
+            spans.extend(_mixed_span(shot, first, stop, timeline, joints) for first, stop in parts)
         else:
             parts = splitter.parts(shot.first, shot.stop, timeline.entries[:0])
             spans.extend(Span(shot, first, stop, first, first) for first, stop in parts)
@@ -200,9 +211,9 @@ def _copies(shot: Shot, timeline: Timeline, splitter: _Splitter) -> Iterator[Spa
         free_from = stop
 
 
-def _mixed_span(shot: Shot, first: int, stop: int, timeline: Timeline, switches: npt.NDArray[np.int64]) -> Span:
+def _mixed_span(shot: Shot, first: int, stop: int, timeline: Timeline, joints: Joints) -> Span:
     """One span; what can be copied lies between its first usable entry and the last exit behind that."""
-    usable = np.union1d(_between(switches, first - 1, stop), _between(timeline.entries, first - 1, first + 1))
+    usable = np.concatenate([_between(joints.starts, first - 1, first + 1), _between(joints.follows, first, stop)])
     for entry in usable.tolist():
         end = _last_exit(timeline, entry, stop)
         if end is not None:

@@ -32,8 +32,12 @@ class Splice(ABC):
         self._codec = stream.codec_context
         self._settings = settings
 
-    def can_follow_encoded(self, packet: av.Packet) -> bool:
+    def can_follow_encoded(self, keyframe: av.Packet) -> bool:
         """Whether a keyframe of the source may come after encoded packets."""
+        return True
+
+    def can_start(self, keyframe: av.Packet) -> bool:
+        """Whether decoders take a clip that starts with a copy of this keyframe without a warning."""
         return True
 
     def open_encoder(self, frame: av.VideoFrame, time_base: Fraction, rate: Fraction | None) -> VideoCodecContext:

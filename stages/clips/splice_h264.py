@@ -43,9 +43,13 @@ class H264Splice(Splice):
         self._profile = profile
         self._own_sets: dict[bytes, None] = {}
 
-    def can_follow_encoded(self, packet: av.Packet) -> bool:
-        units = self._units(packet)
-        return any(avc.unit_type(unit) == avc.SLICE_IDR for unit in units)
+    def can_follow_encoded(self, keyframe: av.Packet) -> bool:
+        return any(avc.unit_type(unit) == avc.SLICE_IDR for unit in self._units(keyframe))
+
+    def can_start(self, keyframe: av.Packet) -> bool:
+        # After another keyframe, pictures may still give orders about references before it, which the clip has not:
+        # they decode to the same picture, but decoders complain ("mmco: unref short failure").
+        return self.can_follow_encoded(keyframe)
 
     def _options(self, frame: av.VideoFrame) -> Mapping[str, str]:
         parameters = [f"sps-id={self._own_id}", "scenecut=0", "keyint=infinite"]

@@ -7,8 +7,10 @@ from av.video.stream import VideoStream
 from stages.clips.encoding import EncodingSettings
 from stages.clips.splice import Splice, SpliceError
 from stages.clips.splice_h264 import H264Splice
+from stages.clips.splice_hevc import HevcSplice
+from stages.clips.splice_vp9 import Vp9Splice
 
-SPLICES: dict[str, type[Splice]] = {"h264": H264Splice}
+SPLICES: dict[str, type[Splice]] = {"h264": H264Splice, "hevc": HevcSplice, "vp9": Vp9Splice}
 
 
 def open_splice(stream: VideoStream, settings: EncodingSettings) -> Splice:

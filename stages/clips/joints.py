@@ -1,20 +1,18 @@
-"""Where a copied part of a clip may follow an encoded one."""
+"""Where copied and encoded parts of a clip may meet."""
 
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from stages.clips.encoding import EncodingSettings
 from stages.clips.packet_cursor import PacketCursor
+from stages.clips.planner import Joints
 from stages.clips.source import Source
 from stages.clips.splices import open_splice
 
 
-def find_switch_frames(source: Source, settings: EncodingSettings) -> npt.NDArray[np.int64]:
-    """int64 [n]: those entries of the timeline, ascending, at which a decoder takes other parameter sets.
-
-    Reads the packets of the source once, and decodes none.
+def find_joints(source: Source, settings: EncodingSettings) -> Joints:
+    """Look at the keyframes of the source, without decoding them.
 
     Raises:
         SpliceError: nothing of this stream can be joined with encoded packets.
@@ -23,12 +21,16 @@ def find_switch_frames(source: Source, settings: EncodingSettings) -> npt.NDArra
     cursor = PacketCursor(source.path, source.deadline)
     try:
         splice = open_splice(cursor.stream, settings)
-        frames = []
+        starts, follows = [], []
         for frame, number in zip(timeline.entries.tolist(), timeline.entry_packets.tolist(), strict=True):
             cursor.move_to(number)
             packet = cursor.next()
-            if packet is not None and splice.can_follow_encoded(packet):
-                frames.append(frame)
-        return np.array(frames, np.int64)
+            if packet is None:
+                break
+            if splice.can_start(packet):
+                starts.append(frame)
+            if splice.can_follow_encoded(packet):
+                follows.append(frame)
+        return Joints(np.array(starts, np.int64), np.array(follows, np.int64))
     finally:
         cursor.close()
