@@ -132,7 +132,7 @@ def _hub_file(repository: str, name: str, cache_dir: str | None) -> Path | None:
 def _checkpoint(path: Path, architecture: str) -> Path:
     if not path.is_file():
         tags = ", ".join(_tables().list_pretrained_tags_by_model(architecture)) or "none"
-        raise OpenClipSourceError(f"no such file, and no pretrained tag of {architecture} (tags: {tags}): {path}")
+        raise OpenClipSourceError(f"{path}: no such file, and no pretrained tag of {architecture} (tags: {tags})")
     if path.suffix not in _SAFE_SUFFIXES:
         raise OpenClipSourceError(f"{path}: a checkpoint must be one of {', '.join(_SAFE_SUFFIXES)}")
     return path
