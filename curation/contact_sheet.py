@@ -52,7 +52,7 @@ def draw_contact_sheet(
         y = top + (number // CLIPS_PER_ROW) * row_height
         sheet.paste(strip, (x, y))
         label = (
-            f"{clip['clip_index']}   {clock(clip['start_s'])} – {clock(clip['end_s'])}   {clip['num_frames']} frames"
+            f"{clip['clip_index']}   {clock(clip['start_s'])} - {clock(clip['end_s'])}   {clip['num_frames']} frames"
         )
         draw.text((x, y + strip.height + 2), f"{label}   {clip['mode']}", TEXT, font)
     buffer = io.BytesIO()
@@ -90,7 +90,7 @@ def _heading(
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in TRANSITION_COLOURS if kind in kinds)
     kept = sum(clip["end_s"] - clip["start_s"] for clip in clips)
     draw.text((MARGIN, MARGIN), printable(source.rsplit("/", 1)[-1])[:120], TEXT, font)
-    facts = f"{info.width}×{info.height}  {info.fps:.3f} fps  {info.codec}  {clock(info.duration_s)}"
+    facts = f"{info.width} x {info.height}  {info.fps:.3f} fps  {info.codec}  {clock(info.duration_s)}"
     drawn = "" if shown == len(clips) else f" (first {shown} drawn)"
     text = f"{facts}   |   {counts or 'no transitions'}   |   {len(clips)} clips{drawn}, {clock(kept)} kept"
     draw.text((MARGIN, MARGIN + CAPTION), text, FAINT, font)
@@ -123,4 +123,4 @@ def _timeline(
 
 def printable(text: str) -> str:
     """The text with control characters and what the font lacks made visible."""
-    return "".join(char if char.isprintable() and ord(char) < 0x2500 else "?" for char in text)
+    return "".join(char if char.isprintable() and char.isascii() else "?" for char in text)

@@ -12,11 +12,11 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
-from curation.contact_sheet import printable
 from curation.engine.ledger import Event, Progress
 from curation.engine.remaining import Remaining
 from curation.engine.resources import Pool
 from curation.engine.watcher import Watcher
+from curation.sources.location import shown
 
 LINE_EVERY_S = 30.0
 
@@ -81,7 +81,7 @@ class Screen(Watcher):
         for event in events:
             self.write(event)
             if event["event"] == "video" and event["status"] == "failed":
-                name = printable(event["source"])
+                name = shown(event["source"])
                 self.console.print(f"failed: {name}: {event['error_stage']}: {event['error']}", markup=False)
         if self.live:
             self._move_bars(progress)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from rich.console import Console
 from rich.table import Table
 
-from curation.contact_sheet import clock, printable
+from curation.contact_sheet import clock
 from curation.engine.summary import Summary
+from curation.sources.location import shown
 
 MOST_REASONS = 10
 
@@ -49,7 +50,7 @@ def _print_failures(console: Console, summary: Summary, dataset: str) -> None:
         return
     console.print(f"\n[bold red]{sum(summary.failures.values())} items failed[/bold red]")
     for (stage, reason), count in list(summary.failures.items())[:MOST_REASONS]:
-        console.print(f"  {count} × {stage}: {printable(reason)}", markup=False)
+        console.print(f"  {count} × {stage}: {shown(reason)}", markup=False)
     if len(summary.failures) > MOST_REASONS:
         console.print(f"  … {len(summary.failures) - MOST_REASONS} more reasons in the columns error and <stage>_error")
     console.print(f"Once mended: [bold]curation retry {dataset}[/bold]")

@@ -17,7 +17,7 @@ from curation.engine.execution import execute
 from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
 from curation.engine.ledger import Progress
 from curation.engine.pipeline import Stages, stages_of
-from curation.engine.remaining import Remaining, failures, lacking, remaining, video_items
+from curation.engine.remaining import Remaining, failures, lacking, ok_videos, remaining, video_items
 from curation.engine.rows import clip_table, video_row, video_table
 from curation.engine.watcher import Watcher
 from curation.engine.work import VideoItem
@@ -95,7 +95,9 @@ class Job:
                     forgotten = {
                         item.video_id for item in work.videos if now.get(item.source) not in (None, item.video_id)
                     }
-                    progress = self._do(work.with_videos(video_items(readable)), cpus, gpus)
+                    done = ok_videos(self.storage)
+                    videos = [item for item in video_items(readable) if item.video_id not in done]
+                    progress = self._do(work.with_videos(videos), cpus, gpus)
                 self._close(forgotten, orphans=True)
         scope = {item.video_id for item in work.videos} | {item.row["video_id"] for item in work.clips}
         return self._outcome(scope, work, progress, began)

@@ -78,6 +78,12 @@ def failures(storage: Storage, stages: Stages) -> Remaining:
     return Remaining(videos, clip_items(storage, stages, clips, failed), 0, {s: len(c) for s, c in failed.items()})
 
 
+def ok_videos(storage: Storage) -> set[str]:
+    """Ids of the videos that were split without failure."""
+    table = table_of(storage, VIDEOS)
+    return table.keys() - table.failed("error")
+
+
 def lacking(storage: Storage, stages: Stages, stage: str, *, again: bool) -> Remaining:
     """All clips of the dataset that lack one stage's annotation; with ``again`` all clips."""
     clips = clips_of(storage, None)

@@ -86,7 +86,7 @@ class SourceWorker:
                 for spec, splitter in self.splitters:
                     stage = spec.name
                     video.deadline = Deadline(spec.run.timeout_s)
-                    for clip in self._timed(spec.name, splitter.split(video)):
+                    for clip in self._timed(spec.name, splitter, video):
                         thumbnails.append(clip.frames.pop(THUMBNAIL_KEY))
                         row = self._publish(video, clip)
                         rows.append(row)
@@ -141,14 +141,15 @@ class SourceWorker:
             }
         )
 
-    def _timed(self, stage: str, clips: Any) -> Iterator[WrittenClip]:
+    def _timed(self, stage: str, splitter: Splitter, video: SourceVideo) -> Iterator[WrittenClip]:
         """The clips, while the time spent on making them is told to the ledger."""
         cpu = wall = 0.0
-        produced = iter(clips)
+        produced: Iterator[WrittenClip] | None = None
         try:
             while True:
                 cpu_began, wall_began = time.process_time(), time.monotonic()
                 try:
+                    produced = iter(splitter.split(video)) if produced is None else produced
                     clip = next(produced)
                 except StopIteration:
                     return

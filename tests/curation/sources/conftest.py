@@ -46,24 +46,6 @@ def put(url: str, content: str | bytes) -> str:
     return url
 
 
-@pytest.fixture(scope="session")
-def s3_bucket() -> Iterator[str]:
-    """URL of a bucket of a real S3-protocol server in this process."""
-    from moto.server import ThreadedMotoServer
-
-    server = ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    with pytest.MonkeyPatch.context() as environment:
-        environment.setenv("AWS_ACCESS_KEY_ID", "test")
-        environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
-        environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
-        environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("sources")
-        yield "s3://sources"
-    server.stop()
-
-
 @pytest.fixture
 def http_root(tmp_path: Path) -> Iterator[tuple[str, Path]]:
     """URL and folder of an HTTP server without byte ranges and ETags (Python's own)."""

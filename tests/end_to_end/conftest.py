@@ -1,0 +1,56 @@
+"""The command line as a user calls it, and one uninterrupted run that others are compared with."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.material.inputs import write_sample
+from tests.material.sets import HEVC
+
+QUICK = ("--set", "clipping.min_seconds=0.5", "--set", "text_detection.canvas_size=160")
+
+
+def curation(
+    *arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 200
+) -> subprocess.CompletedProcess[str]:
+    """Call the console script that is installed beside this Python."""
+    program = Path(sys.executable).parent / "curation"
+    return subprocess.run(
+        [str(program), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        env={**os.environ, **(env or {}), "COLUMNS": "200"},
+        timeout=timeout,
+        check=False,
+    )
+
+
+@dataclass(frozen=True)
+class Uninterrupted:
+    """A finished run: its inputs, what it wrote, what it printed."""
+
+    inputs: Sequence[Path]
+    dataset: Path
+    printed: str
+
+
+@pytest.fixture(scope="session")
+def uninterrupted(tmp_path_factory: pytest.TempPathFactory, bikes: Path) -> Uninterrupted:
+    """`quickstart` over three short videos."""
+    folder = tmp_path_factory.mktemp("uninterrupted")
+    videos = folder / "videos"
+    videos.mkdir()
+    shutil.copy(bikes, videos / "bikes.mp4")
+    write_sample(videos / "h264.mp4")
+    write_sample(videos / "hevc.mp4", HEVC)
+    done = curation("run", videos, "-o", folder / "dataset", *QUICK)
+    assert done.returncode == 0, done.stderr
+    return Uninterrupted((videos,), folder / "dataset", done.stdout)

@@ -1,0 +1,93 @@
+"""What a user sees: summary, exit status, one line for a mistake."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import duckdb
+import pytest
+
+from tests.end_to_end.conftest import QUICK, Uninterrupted, curation
+from tests.material.inputs import write_sample
+
+
+def test_a_second_run_has_nothing_to_do(uninterrupted: Uninterrupted) -> None:
+    done = curation("run", *uninterrupted.inputs, "-o", uninterrupted.dataset, *QUICK)
+    assert done.returncode == 0
+    assert "Nothing to do: all 3 videos" in done.stdout
+
+
+def test_the_summary_agrees_with_the_tables(uninterrupted: Uninterrupted) -> None:
+    dataset = uninterrupted.dataset
+    clips = duckdb.sql(f"SELECT * FROM '{dataset}/clips/*.parquet'").fetchdf()
+    assert f"{len(clips)} (" in uninterrupted.printed
+    assert "all verified" in uninterrupted.printed
+    wide = duckdb.sql(
+        f"SELECT clip_id, motion_score, text_area FROM '{dataset}/clips/*.parquet' "
+        f"JOIN '{dataset}/annotations/optical_flow/*.parquet' USING (clip_id) "
+        f"JOIN '{dataset}/annotations/text_detection/*.parquet' USING (clip_id)"
+    ).fetchdf()
+    assert len(wide) == len(clips)
+    assert wide.notna().all(axis=None)
+    assert len(list(dataset.glob("contact_sheets/*.jpg"))) == 3
+
+
+def test_bad_items_give_rows_and_status_1_then_retry(tmp_path: Path, bikes: Path) -> None:
+    videos, dataset, log = tmp_path / "videos", tmp_path / "dataset", tmp_path / "log.jsonl"
+    videos.mkdir()
+    shutil.copy(bikes, videos / "good.mp4")
+    (videos / "bad.mp4").write_bytes(b"no video")
+    done = curation("run", videos, "-o", dataset, *QUICK, "--log", log)
+    assert done.returncode == 1
+    assert "1 items failed" in done.stdout
+    assert "Traceback" not in done.stdout + done.stderr
+    rows = duckdb.sql(f"SELECT source, status, error FROM '{dataset}/videos/*.parquet' ORDER BY source").fetchall()
+    assert [(Path(source).name, status) for source, status, _ in rows] == [("bad.mp4", "failed"), ("good.mp4", "ok")]
+    events = [json.loads(line) for line in log.read_text().splitlines()]
+    assert {"video", "annotations", "finished"} <= {event["event"] for event in events}
+    write_sample(videos / "bad.mp4")
+    done = curation("retry", dataset, "--quiet")
+    assert (done.returncode, done.stdout) == (0, "")
+    rows = duckdb.sql(f"SELECT status FROM '{dataset}/videos/*.parquet'").fetchall()
+    assert rows == [("ok",), ("ok",)]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (("no/such/folder",), "no/such/folder: no such file or folder"),
+        (("{bikes}", "--pipeline", "quikstart"), 'did you mean "quickstart"?'),
+        (("{bikes}", "--set", "optical_flow.fpss=4"), 'did you mean "fps"?'),
+        (("{bikes}", "--set", "optical_flow.fps=fast"), "optical_flow.fps"),
+        (("{bikes}", "--config", "missing.yaml"), "missing.yaml"),
+        (("{bikes}", "--pipeline", "lvd"), "clip_scores"),
+    ],
+)
+@pytest.mark.parametrize("command", ["plan", "run"])
+def test_a_mistake_is_told_in_one_line(
+    command: str, arguments: tuple[str, ...], told: str, bikes: Path, tmp_path: Path
+) -> None:
+    filled = [argument.format(bikes=bikes) for argument in arguments]
+    done = curation(command, *filled, "-o", tmp_path / "dataset", env={"HF_HUB_OFFLINE": "1"})
+    assert done.returncode == 2
+    assert told in done.stderr
+    assert all(line.startswith("error: ") for line in done.stderr.splitlines())
+    assert not (tmp_path / "dataset").exists()
+
+
+def test_plan_and_doctor(bikes: Path, tmp_path: Path) -> None:
+    planned = curation("plan", bikes, "-o", tmp_path / "dataset")
+    assert planned.returncode == 0
+    assert "cut_detection" in planned.stdout
+    assert not (tmp_path / "dataset").exists()
+    examined = curation("doctor")
+    assert "libx264" in examined.stdout
+    assert "pipeline lvd" in examined.stdout
+
+
+def test_a_dataset_that_is_none(tmp_path: Path) -> None:
+    done = curation("retry", tmp_path)
+    assert done.returncode == 2
+    assert "not a dataset" in done.stderr
