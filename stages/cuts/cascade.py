@@ -15,7 +15,7 @@ from stages.cuts.spool import ThumbnailSpool
 from stages.cuts.stats import FrameStats
 
 # Gradual transitions are searched at about this rate; all frames are used to bound them.
-SEARCH_FPS = 30.0
+SEARCH_FPS = 15.0
 # Longest stretch that is searched at once, in seconds; stretches overlap by the longest transition and its surroundings.
 STRETCH_SECONDS = 12.0
 

@@ -6,14 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from stages.cuts.bounds import bound
+from stages.cuts.bounds import bound, cell_colours
 from stages.cuts.evidence import Evidence, picture_vectors
 from stages.cuts.hypotheses import Hypotheses, hypotheses
 from stages.cuts.motion import unexplained
 from stages.cuts.thumbnail import Thumbnails
-
-# Of a cluster of overlapping hypotheses, this many are looked at with motion compensation.
-LOOKS = 3
+from stages.cuts.verdict import without_motion, with_motion
 
 
 @dataclass(frozen=True)
@@ -31,15 +29,45 @@ def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -
     ``stride``: every so many frames are searched (all are used for bounding); ``shortest`` and ``longest``: lengths in frames.
     """
     searched = thumbs[::stride]
+    if len(searched) < 4:
+        return []
     rows = hypotheses(Evidence.of(searched), max(2, shortest // stride), max(3, longest // stride))
-    vectors = np.concatenate(picture_vectors(thumbs), axis=1)
     found = []
     for row in _best_first(rows):
         start, end = int(rows.start[row]), int(rows.end[row])
-        score = confidence(rows, row, searched)
+        seen = {name: float(column[row]) for name, column in vars(rows).items()}
+        seen["length"] = (end - start) * stride / max(1, longest)
+        if without_motion(seen) < 0.03:
+            continue
+        seen |= moved(searched, start, end)
+        score = with_motion(seen)
         if score >= 0.5:
-            found.append(Gradual(*bound(vectors, start * stride, end * stride), score))
+            low, high = max(0, start * stride - longest), min(len(thumbs), end * stride + longest)
+            around = thumbs[low:high]
+            vectors = np.concatenate(picture_vectors(around), axis=1)
+            bounds = bound(vectors, cell_colours(around), start * stride - low, end * stride - low)
+            found.append(Gradual(low + bounds.start, low + bounds.end, score))
     return sorted(found, key=lambda gradual: gradual.start)
+
+
+def moved(thumbs: Thumbnails, start: int, end: int) -> dict[str, float]:
+    """What motion does not explain of the change within, and around, the interval.
+
+    ``halves_unmoved``, ``ends_unmoved``: share of the change from one end to the middle to the other end, and from end to end,
+    that is left after motion compensation; ``restless``: what is left of the change in the quarter of the length before
+    and after, over what is left from end to end.
+    """
+    middle, margin = (start + end) // 2, max(2, (end - start) // 4)
+    first_left, first_raw = unexplained(thumbs[start], thumbs[middle])
+    second_left, second_raw = unexplained(thumbs[middle], thumbs[end])
+    whole_left, whole_raw = unexplained(thumbs[start], thumbs[end])
+    before_left, _ = unexplained(thumbs[max(0, start - margin)], thumbs[start])
+    after_left, _ = unexplained(thumbs[end], thumbs[min(len(thumbs) - 1, end + margin)])
+    return {
+        "halves_unmoved": (first_left + second_left) / (first_raw + second_raw + 1),
+        "ends_unmoved": whole_left / (whole_raw + 1),
+        "restless": (before_left + after_left) / (whole_left + 1),
+    }
 
 
 def _best_first(rows: Hypotheses) -> list[int]:
@@ -52,24 +80,3 @@ def _best_first(rows: Hypotheses) -> list[int]:
         chosen.append(best)
         free &= (rows.start >= rows.end[best]) | (rows.end <= rows.start[best])
     return chosen
-
-
-def features(rows: Hypotheses, row: int, thumbs: Thumbnails) -> dict[str, float]:
-    """What decides about one hypothesis."""
-    start, end = int(rows.start[row]), int(rows.end[row])
-    middle = (start + end) // 2
-    first_left, first_raw = unexplained(thumbs[start], thumbs[middle])
-    second_left, second_raw = unexplained(thumbs[middle], thumbs[end])
-    whole_left, whole_raw = unexplained(thumbs[start], thumbs[end])
-    values = {name: float(column[row]) for name, column in vars(rows).items()}
-    values["halves_unmoved"] = (first_left + second_left) / (first_raw + second_raw + 1)
-    values["ends_unmoved"] = whole_left / (whole_raw + 1)
-    return values
-
-
-def confidence(rows: Hypotheses, row: int, thumbs: Thumbnails) -> float:
-    """0 … 1: how sure it is that a hypothesis is a transition."""
-    seen = features(rows, row, thumbs)
-    doubt = seen["residual"] / 0.3 + seen["backward"] / 0.3 + max(0.0, seen["unrest"] - 0.3)
-    unmoved = min(seen["halves_unmoved"] / 0.35, seen["ends_unmoved"] / 0.45)
-    return float(1 / (1 + np.exp(-(6 * (unmoved - 1) + 2 * (1 - doubt)))))

@@ -31,7 +31,9 @@ class Hypotheses:
     ``nonlinearity``: mean |w − s| between the weight w of B found and the elapsed share s of the interval;
     ``backward``: how far the weight falls back on its way from 0 to 1, in total;
     ``unrest``: squared change in the quarter of the length before A and after B, over D;
-    ``before``, ``after``: how far the weight has still to go before A, and goes on after B.
+    ``before``, ``after``: how far the weight has still to go before A, and goes on after B;
+    ``dip``, ``fine_dip``: a mixture of unrelated pictures has less contrast than either. The loss of variance found, as a
+    share of the one expected of mixtures with those weights (1: dissolve, however much moves in it; 0: none is lost).
     """
 
     start: Ints
@@ -45,6 +47,8 @@ class Hypotheses:
     unrest: Floats
     before: Floats
     after: Floats
+    dip: Floats
+    fine_dip: Floats
 
     def plausible(self) -> npt.NDArray[np.bool_]:
         """Rows that may be a transition: the ends differ, and the frames between lead from one to the other."""
@@ -93,6 +97,13 @@ def of_pairs(evidence: Evidence, start: Ints, length: int) -> Hypotheses:
     off_wipe = np.abs(off_line - np.clip(weights * (1 - weights), 0, 0.25))
     margin = max(2, length // 4)
     earlier, later = np.maximum(start - margin, 0), np.minimum(end + margin, len(gram) - 1)
+    share = np.clip(weights, 0, 1)
+
+    def dip(gram: Floats) -> Floats:
+        expected = share * (1 - share) * np.maximum(distance(gram, first, last), 1e-3)
+        lost = (1 - share) * gram[first, first] + share * gram[last, last] - gram[middle, middle]
+        return np.asarray((lost * expected).sum(axis=1) / (np.square(expected).sum(axis=1) + 1e-6), np.float32)
+
     return Hypotheses(
         start=start,
         end=end,
@@ -105,6 +116,8 @@ def of_pairs(evidence: Evidence, start: Ints, length: int) -> Hypotheses:
         unrest=(distance(gram, earlier, start) + distance(gram, later, end)) / difference,
         before=weight(earlier[:, None])[:, 0],
         after=weight(later[:, None])[:, 0] - 1,
+        dip=dip(evidence.texture),
+        fine_dip=dip(evidence.fine),
     )
 
 

@@ -18,8 +18,7 @@ def unexplained(first: Thumbnail, second: Thumbnail) -> tuple[float, float]:
     left, right = _luma(first), _luma(second)
     flow_field = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_MEDIUM)
     flow_field.setFinestScale(0)
-    flow = flow_field.calc(_doubled(left), _doubled(right), None)  # type: ignore[call-overload]
-    flow = cv2.resize(flow, (WIDTH, HEIGHT), interpolation=cv2.INTER_AREA) / 2
+    flow = flow_field.calc(left, right, None)  # type: ignore[call-overload]
     x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
     moved = cv2.remap(right, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
     return _mean_square(left, moved), _mean_square(left, right)
@@ -27,12 +26,6 @@ def unexplained(first: Thumbnail, second: Thumbnail) -> tuple[float, float]:
 
 def _luma(thumb: Thumbnail) -> npt.NDArray[np.uint8]:
     return thumb[:LUMA_SIZE].reshape(HEIGHT, WIDTH)
-
-
-def _doubled(luma: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
-    import cv2
-
-    return cv2.resize(luma, (2 * WIDTH, 2 * HEIGHT)).astype(np.uint8, copy=False)
 
 
 def _mean_square(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> float:
