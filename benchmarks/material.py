@@ -35,7 +35,8 @@ def _repeat(source: Path, target: Path, times: int) -> None:
                 for packet in container.demux(kept):
                     if packet.dts is None:
                         continue
-                    assert packet.time_base is not None and packet.pts is not None
+                    assert packet.time_base is not None
+                    assert packet.pts is not None
                     shift = round(number * period / packet.time_base)
                     packet.pts, packet.dts = packet.pts + shift, packet.dts + shift
                     packet.stream = streams[kept.index(packet.stream)]
