@@ -19,12 +19,13 @@ def joined_trailer(times: int = 2) -> Path:
     if not path.exists():
         CACHE.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"unfinished-{path.name}")
-        _repeat(TRAILER, unfinished, times)
+        repeat(TRAILER, unfinished, times)
         unfinished.replace(path)
     return path
 
 
-def _repeat(source: Path, target: Path, times: int) -> None:
+def repeat(source: Path, target: Path, times: int) -> None:
+    """Write the first video and audio stream of a file ``times`` times in a row, by copying packets."""
     with av.open(str(target), "w") as output:
         with av.open(str(source)) as first:
             streams = [output.add_stream_from_template(stream) for stream in _kept(first)]
