@@ -13,6 +13,7 @@ from curation.stage import Splitter, StageConfig
 from curation.video.packets import read_packets
 from curation.video.probe import probe
 from curation.video.types import SourceVideo, WrittenClip
+from stages.clips.audio import AudioError
 from stages.clips.encoding import EncodingSettings
 from stages.clips.joints import find_joints
 from stages.clips.mp4 import VIDEO_CODECS
@@ -110,27 +111,37 @@ class Clipping(Splitter):
             return [span if span.mode == "copy" else span.as_exact() for span in spans]
 
 
-def _write(number: int, span: Span, video: SourceVideo, source: Source, writers: Writers) -> WrittenClip | None:
+def _write(
+    number: int, span: Span, video: SourceVideo, source: Source, writers: Writers, *, sound: bool = True
+) -> WrittenClip | None:
     """Write and verify one clip, by encoding where its own mode fails; None when that fails too."""
     try:
-        return _write_once(number, span, video, source, writers)
+        return _write_once(number, span, video, source, writers, sound=sound)
     except ItemTimeoutError:
         raise
+    except AudioError as error:
+        video.notes.append(f"{_name(number, span, source)} has no sound: {error}")
+        return _write(number, span, video, source, writers, sound=False)
     except ItemError as error:
-        start_s, stop_s = source.interval(span)
-        where = f"clip {number} ({float(start_s):.3f}-{float(stop_s):.3f} s)"
         if span.mode == "exact":
-            video.notes.append(f"{where} is left out: {error}")
+            video.notes.append(f"{_name(number, span, source)} is left out: {error}")
             return None
-        video.notes.append(f"{where} is encoded, not written as {span.mode}: {error}")
-        return _write(number, span.as_exact(), video, source, writers)
+        video.notes.append(f"{_name(number, span, source)} is encoded, not written as {span.mode}: {error}")
+        return _write(number, span.as_exact(), video, source, writers, sound=sound)
 
 
-def _write_once(number: int, span: Span, video: SourceVideo, source: Source, writers: Writers) -> WrittenClip:
+def _name(number: int, span: Span, source: Source) -> str:
+    start_s, stop_s = source.interval(span)
+    return f"clip {number} ({float(start_s):.3f}-{float(stop_s):.3f} s)"
+
+
+def _write_once(
+    number: int, span: Span, video: SourceVideo, source: Source, writers: Writers, *, sound: bool
+) -> WrittenClip:
     assert video.info is not None
     path = video.workdir / f"clip-{number:05d}.mp4"
     try:
-        has_audio = writers.write(span, path)
+        has_audio = writers.write(span, path, sound=sound)
         frames = verify_clip(path, span, source, video.frame_requests)
     except ItemError:
         path.unlink(missing_ok=True)

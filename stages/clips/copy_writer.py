@@ -29,10 +29,11 @@ class CopyWriter:
         self._packets.close()
         self._audio.close()
 
-    def write(self, span: Span, path: Path) -> bool:
-        """Write one clip; returns whether it has sound.
+    def write(self, span: Span, path: Path, *, sound: bool = True) -> bool:
+        """Write one clip; returns whether it has sound, which ``sound`` False leaves out.
 
         Raises:
+            AudioError: the sound cannot be written.
             ItemError: the source ends early, or mp4 does not take its packets.
         """
         source = self._source
@@ -48,6 +49,6 @@ class CopyWriter:
             tag = CODEC_TAGS.get(template.codec_context.codec.canonical_name)
             if tag is not None:
                 video.codec_context.codec_tag = tag
-            audio = add_audio(output, self._audio, *source.interval(span))
+            audio = add_audio(output, self._audio, *source.interval(span)) if sound else iter(())
             packets = copied_packets(self._packets, span, source.packet_frames)
             return mux(output, clock.stamp(packets, video), audio)

@@ -8,6 +8,7 @@ from fractions import Fraction
 import av
 from av.codec.context import Flags
 from av.video.codeccontext import VideoCodecContext
+from av.video.reformatter import ColorRange, Colorspace
 
 _H264_FORMATS = frozenset(
     {"yuv420p", "yuvj420p", "yuv422p", "yuvj422p", "yuv444p", "yuvj444p", "gray"}
@@ -34,9 +35,16 @@ def h264_format(frame: av.VideoFrame) -> str:
     fits = not (halves_width and frame.width % 2) and not (halves_height and frame.height % 2)
     if name in _H264_FORMATS and fits:
         return name
-    deep = max(component.bits for component in frame.format.components) > 8
     subsampling = "420" if frame.width % 2 == 0 and frame.height % 2 == 0 else "444"
+    if is_rgb(frame):
+        return f"yuvj{subsampling}p"
+    deep = max(component.bits for component in frame.format.components) > 8
     return f"yuv{subsampling}p10le" if deep else f"yuv{subsampling}p"
+
+
+def is_rgb(frame: av.VideoFrame) -> bool:
+    """Whether the frame has no luma of its own. Encoded, it becomes full-range BT.601."""
+    return bool(frame.format.is_rgb or frame.format.has_palette)
 
 
 def configure_encoder(
@@ -58,10 +66,10 @@ def configure_encoder(
     encoder.framerate = frame_rate or Fraction(25)
     if source.sample_aspect_ratio:
         encoder.sample_aspect_ratio = source.sample_aspect_ratio
-    encoder.color_range = source.color_range
-    encoder.color_primaries = source.color_primaries
-    encoder.color_trc = source.color_trc
-    encoder.colorspace = source.colorspace
+    encoder.color_range = ColorRange.JPEG if is_rgb(frame) else frame.color_range
+    encoder.color_primaries = frame.color_primaries
+    encoder.color_trc = frame.color_trc
+    encoder.colorspace = Colorspace.ITU601 if is_rgb(frame) else frame.colorspace
     encoder.thread_count = 1
     if frame.interlaced_frame:
         encoder.flags |= Flags.interlaced_dct | Flags.interlaced_me

@@ -36,19 +36,20 @@ class ExactWriter:
         self._frames.close()
         self._audio.close()
 
-    def write(self, span: Span, path: Path) -> bool:
-        """Write one clip; returns whether it has sound.
+    def write(self, span: Span, path: Path, *, sound: bool = True) -> bool:
+        """Write one clip; returns whether it has sound, which ``sound`` False leaves out.
 
         Raises:
+            AudioError: the sound cannot be written.
             ItemError: its frames cannot be decoded again, or the encoder refuses them.
         """
         try:
-            return self._write(span, path)
+            return self._write(span, path, sound)
         except SourceMismatchError:
             self._frames.decode_from_start()
-            return self._write(span, path)
+            return self._write(span, path, sound)
 
-    def _write(self, span: Span, path: Path) -> bool:
+    def _write(self, span: Span, path: Path, sound: bool) -> bool:
         source = self._source
         frames = self._frames.frames(span.first, span.stop)
         number, first = next(frames)
@@ -66,7 +67,7 @@ class ExactWriter:
             )
             video.time_base = time_base
             copy_display_matrix(first, video)
-            audio = add_audio(output, self._audio, *source.interval(span))
+            audio = add_audio(output, self._audio, *source.interval(span)) if sound else iter(())
             shifted = shifted_frames(first, number, frames, source.timeline.pts, span.first)
             return mux(output, _encoded(video, shifted), audio)
 

@@ -16,6 +16,7 @@ from av.video.stream import VideoStream
 
 from curation.errors import ItemError
 from curation.video.reader import reason
+from stages.clips.audio import audio_errors
 
 VIDEO_CODECS = frozenset({"h264", "hevc", "vp9", "av1", "mpeg4", "mpeg2video", "mpeg1video"})
 
@@ -36,18 +37,30 @@ def open_clip(path: Path, time_base: Fraction) -> Iterator[OutputContainer]:
 
 
 def mux(output: OutputContainer, video: Iterable[av.Packet], audio: Iterator[av.Packet]) -> bool:
-    """Write both in the order of their decode times. Returns whether there was any audio packet."""
-    sound = next(audio, None)
+    """Write both in the order of their decode times. Returns whether there was any audio packet.
+
+    Raises:
+        AudioError: the audio packets, or a header that describes them, cannot be written.
+    """
+    with audio_errors():
+        sound = next(audio, None)
     has_audio = sound is not None
+    if has_audio:
+        with audio_errors():
+            output.start_encoding()
     for picture in video:
         while sound is not None and _seconds(sound) <= _seconds(picture):
-            output.mux_one(sound)
-            sound = next(audio, None)
+            sound = _mux_sound(output, sound, audio)
         output.mux_one(picture)
     while sound is not None:
-        output.mux_one(sound)
-        sound = next(audio, None)
+        sound = _mux_sound(output, sound, audio)
     return has_audio
+
+
+def _mux_sound(output: OutputContainer, packet: av.Packet, following: Iterator[av.Packet]) -> av.Packet | None:
+    with audio_errors():
+        output.mux_one(packet)
+        return next(following, None)
 
 
 @dataclass(frozen=True)

@@ -50,20 +50,21 @@ class SmartWriter:
         self._packets.close()
         self._audio.close()
 
-    def write(self, span: Span, path: Path) -> bool:
-        """Write one clip; returns whether it has sound.
+    def write(self, span: Span, path: Path, *, sound: bool = True) -> bool:
+        """Write one clip; returns whether it has sound, which ``sound`` False leaves out.
 
         Raises:
+            AudioError: the sound cannot be written.
             SpliceError: the stream does not allow it.
             ItemError: frames cannot be decoded again, or the encoder refuses them.
         """
         try:
-            return self._write(span, path)
+            return self._write(span, path, sound)
         except SourceMismatchError:
             self._frames.decode_from_start()
-            return self._write(span, path)
+            return self._write(span, path, sound)
 
-    def _write(self, span: Span, path: Path) -> bool:
+    def _write(self, span: Span, path: Path, sound: bool) -> bool:
         source = self._source
         splice = open_splice(self._packets.stream, self._settings)
         head = self._encode(span, span.first, span.copy_first, splice)
@@ -81,7 +82,7 @@ class SmartWriter:
             extradata = splice.extradata()
             if extradata is not None:
                 video.codec_context.extradata = extradata
-            audio = add_audio(output, self._audio, *source.interval(span))
+            audio = add_audio(output, self._audio, *source.interval(span)) if sound else iter(())
             samples = chain(head.samples, self._copied(span, splice), tail.samples)
             return mux(output, clock.stamp(samples, video), audio)
 

@@ -34,17 +34,18 @@ class Writers:
     ) -> None:
         self._resources.close()
 
-    def write(self, span: Span, path: Path) -> bool:
-        """Write one clip; returns whether it has sound.
+    def write(self, span: Span, path: Path, *, sound: bool = True) -> bool:
+        """Write one clip; returns whether it has sound, which ``sound`` False leaves out.
 
         Raises:
+            AudioError: the sound cannot be written.
             ItemError: the clip cannot be written in this mode.
         """
         if span.mode not in self._open:
             writer = self._make(span.mode)
             self._resources.callback(writer.close)
             self._open[span.mode] = writer
-        return self._open[span.mode].write(span, path)
+        return self._open[span.mode].write(span, path, sound=sound)
 
     def _make(self, mode: ClipMode) -> Writer:
         if mode == "copy":
