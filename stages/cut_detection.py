@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from curation.errors import ItemError
 from curation.stage import Splitter, StageConfig
+from curation.video.damage import Damage
 from curation.video.reader import decode_frames, open_video
 from curation.video.types import SourceVideo, WrittenClip
 from stages.cuts.cascade import Limits, find_transitions
@@ -55,6 +56,9 @@ class CutDetection(Splitter):
         )
         fades: bool = Field(True, description="look for fades through and to one colour")
         shortest_s: float = Field(0.2, gt=0, description="shortest gradual transition in seconds")
+        max_damage: float = Field(
+            0.01, ge=0, le=1, description="share of damaged or missing frames above which a video fails"
+        )
         longest_s: float = Field(3.3, gt=0, le=10, description="longest gradual transition in seconds")
 
     config: Config
@@ -70,6 +74,7 @@ class CutDetection(Splitter):
 
         cv2.setNumThreads(1)
         spool = ThumbnailSpool(video.workdir)
+        damage = Damage()
         try:
             with open_video(video.path, thread_count=max(1, int(self.num_cpus))) as (container, stream):
                 time_base = stream.time_base
@@ -84,7 +89,8 @@ class CutDetection(Splitter):
                     )
                     for rate in self.config.rates
                 ]
-                result = scan(decode_frames(container, stream, video.deadline), time_base, detectors, spool)
+                result = scan(decode_frames(container, stream, video.deadline, damage), time_base, detectors, spool)
+                self._judge(video, damage, len(result.index.pts), stream.frames)
             if len(result.index.pts) == 0:
                 raise ItemError("no frame of this video can be decoded")
             limits = Limits(self.config.shortest_s, self.config.longest_s)
@@ -95,3 +101,12 @@ class CutDetection(Splitter):
         finally:
             spool.close()
         return ()
+
+    def _judge(self, video: SourceVideo, damage: Damage, decoded: int, announced: int) -> None:
+        share = damage.share(decoded, announced)
+        if share > self.config.max_damage:
+            raise ItemError(
+                f"damaged: {damage}; {share:.1%} of its frames, cut_detection.max_damage is {self.config.max_damage:.1%}"
+            )
+        if share:
+            video.notes.append(f"damaged: {damage}")

@@ -12,6 +12,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from curation.errors import ItemError
+from curation.video.damage import Damage
 from curation.video.types import Deadline
 
 # Containers that hold their media in the one file. Playlists (hls, dash, concat, image sequences, sdp) are left out:
@@ -61,26 +62,33 @@ def open_video(path: Path, *, thread_count: int = 1) -> Iterator[tuple[InputCont
 
 
 def decode_frames(
-    container: InputContainer, stream: VideoStream, deadline: Deadline | None = None
+    container: InputContainer,
+    stream: VideoStream,
+    deadline: Deadline | None = None,
+    damage: Damage | None = None,
 ) -> Iterator[av.VideoFrame]:
     """All frames in display order. Frames without a time stamp, or not later than the one before, are left out.
 
-    A packet that cannot be decoded is passed over as players do.
+    A packet that cannot be decoded is passed over as players do, and counted in ``damage``.
 
     Raises:
         ItemTimeoutError: the deadline passed.
         ItemError: the container or the decoder cannot go on.
     """
     last_pts: int | None = None
+    damage = damage or Damage()
     try:
         for packet in container.demux(stream):
             if deadline is not None:
                 deadline.check()
+            damage.packets += packet.is_corrupt
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
+                damage.undecodable += 1
                 continue
             for frame in frames:
+                damage.concealed += frame.is_corrupt
                 if frame.pts is None or (last_pts is not None and frame.pts <= last_pts):
                     continue
                 last_pts = frame.pts

@@ -310,7 +310,7 @@ MAKERS: dict[Maker, tuple[Outcome, str]] = {
     noise: ("failed", "random bytes"),
     picture: ("failed", "a PNG picture"),
     cut_off_end: ("failed", "the index at the end is incomplete"),
-    cut_off_media: ("ok", "the first half can be decoded"),
+    cut_off_media: ("either", "the first half can be decoded"),
     cut_off_all_media: ("failed", "an index of packets that are not there"),
     cut_off_matroska: ("ok", "the first two thirds can be decoded"),
     no_moov: ("failed", "no index"),
