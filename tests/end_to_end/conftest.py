@@ -15,7 +15,7 @@ import pytest
 from tests.material.inputs import write_sample
 from tests.material.sets import HEVC
 
-QUICK = ("--set", "clipping.min_seconds=0.5", "--set", "text_detection.canvas_size=160")
+QUICK = ("--config", str(Path(__file__).with_name("pipelines.yaml")), "--pipeline", "quick")
 
 
 def curation(
@@ -44,7 +44,7 @@ class Uninterrupted:
 
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory, bikes: Path) -> Uninterrupted:
-    """`quickstart` over three short videos."""
+    """The pipeline `quick` over three short videos."""
     folder = tmp_path_factory.mktemp("uninterrupted")
     videos = folder / "videos"
     videos.mkdir()

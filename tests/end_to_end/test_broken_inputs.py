@@ -8,11 +8,10 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.end_to_end.conftest import curation
+from tests.end_to_end.conftest import QUICK, curation
 from tests.material import broken, odd
 
 DAMAGED = {"cut_off_media", "zeroed_middle", "bit_flips_few", "bit_flips_many", "bit_flips_everywhere"}
-SETTINGS = ("--set", "clipping.min_seconds=0.5", "--set", "text_detection.canvas_size=160")
 
 
 @pytest.mark.timeout(400)
@@ -25,7 +24,7 @@ def test_every_input_has_its_row(tmp_path: Path) -> None:
     if os.getuid() == 0:
         inputs = [one for one in inputs if one.name != "no_permission"]
     dataset = tmp_path / "dataset"
-    done = curation("run", *(one.path for one in inputs), "-o", dataset, *SETTINGS, timeout=380)
+    done = curation("run", *(one.path for one in inputs), "-o", dataset, *QUICK, timeout=380)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     rows = duckdb.sql(

@@ -25,9 +25,8 @@ def test_the_summary_agrees_with_the_tables(uninterrupted: Uninterrupted) -> Non
     assert f"{len(clips)} (" in uninterrupted.printed
     assert "all verified" in uninterrupted.printed
     wide = duckdb.sql(
-        f"SELECT clip_id, motion_score, text_area FROM '{dataset}/clips/*.parquet' "
-        f"JOIN '{dataset}/annotations/optical_flow/*.parquet' USING (clip_id) "
-        f"JOIN '{dataset}/annotations/text_detection/*.parquet' USING (clip_id)"
+        f"SELECT clip_id, motion_score FROM '{dataset}/clips/*.parquet' "
+        f"JOIN '{dataset}/annotations/optical_flow/*.parquet' USING (clip_id)"
     ).fetchdf()
     assert len(wide) == len(clips)
     assert wide.notna().all(axis=None)
