@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 from typing import Any
 
 from curation.errors import UserError
+from curation.sources.location import shown
 
 LOCAL_OBJECT_STORE_BYTES = 2**30
 
@@ -34,6 +36,7 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
 
     mine = not ray.is_initialized()
     if mine:
+        _check_arguments()
         quiet: dict[str, Any] = {"logging_level": logging.INFO if verbose else logging.ERROR, "log_to_driver": verbose}
         try:
             with nullcontext() if verbose else _native_log_hushed():
@@ -42,14 +45,28 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
                 else:
                     ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
-            first_line = str(error).strip().splitlines()[0]
-            raise UserError(f"--address {address}: cannot join a Ray cluster there: {first_line}") from error
+            reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+            failed = (
+                "cannot start Ray here" if address is None else f"--address {address}: no Ray cluster to join there"
+            )
+            raise UserError(f"{failed}: {reason}") from error
     try:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         yield resources.get("CPU", 0.0), resources.get("GPU", 0.0)
     finally:
         if mine:
             ray.shutdown()
+
+
+def _check_arguments() -> None:
+    """Ray keeps the command line of its driver as UTF-8 text and does not start with any other."""
+    for argument in sys.argv:
+        try:
+            argument.encode()
+        except UnicodeEncodeError:
+            raise UserError(
+                f"{shown(argument)}: this name is not UTF-8; give the folder that holds it instead"
+            ) from None
 
 
 @contextmanager

@@ -24,7 +24,9 @@ def test_every_input_has_its_row(tmp_path: Path) -> None:
     if os.getuid() == 0:
         inputs = [one for one in inputs if one.name != "no_permission"]
     dataset = tmp_path / "dataset"
-    done = curation("run", *(one.path for one in inputs), "-o", dataset, *QUICK, timeout=380)
+    odd_names = tmp_path / "names"
+    listed = [one.path for one in inputs if odd_names not in one.path.parents]
+    done = curation("run", *listed, odd_names, "-o", dataset, *QUICK, timeout=380)
     assert done.returncode == 1, done.stderr
     assert "Traceback" not in done.stdout + done.stderr
     rows = duckdb.sql(
@@ -41,6 +43,14 @@ def test_every_input_has_its_row(tmp_path: Path) -> None:
         assert error is None or ("\n" not in error and "Error:" not in error), f"{one.name}: {error}"
         assert clips > 0 or status == "failed" or one.outcome == "either", one.name
     _nothing_leaked(dataset)
+
+
+def test_a_name_that_is_not_unicode_is_told(tmp_path: Path, bikes: Path) -> None:
+    link = tmp_path / os.fsdecode(b"caf\xe9.mp4")
+    link.symlink_to(bikes)
+    done = curation("run", link, "-o", tmp_path / "dataset", *QUICK)
+    assert done.returncode == 2
+    assert "caf\\udce9.mp4: this name is not UTF-8; give the folder" in done.stderr
 
 
 def _stored_name(path: Path) -> str:
