@@ -44,7 +44,7 @@ def mini_group(size: int, *, pyramid: bool) -> list[int]:
 
 @st.composite
 def coded_streams(draw: st.DrawFn, *, damaged: bool = True) -> CodedStream:
-    """``damaged``: some packets may have no frame, and some frames no packet."""
+    """``damaged``: packets may have changed places, some may have no frame, and some frames no packet."""
     order: list[int] = []
     keys: set[int] = set()
     shown = 0
@@ -57,6 +57,8 @@ def coded_streams(draw: st.DrawFn, *, damaged: bool = True) -> CodedStream:
         for size in draw(st.lists(st.integers(1, 5), max_size=4)):
             order += [shown + picture for picture in mini_group(size, pyramid=draw(st.booleans()))]
             shown += size
+    for position in draw(st.lists(st.integers(0, max(0, shown - 2)), max_size=2 if damaged else 0)):
+        order[position : position + 2] = order[position : position + 2][::-1]
     steps = draw(st.lists(st.sampled_from([1500, 3000, 3003, 9000]), min_size=shown, max_size=shown))
     origin = draw(st.integers(-10000, 10**9))
     pts = origin + np.concatenate([[0], np.cumsum(steps)])

@@ -8,10 +8,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from curation.video.packets import NO_PTS, PacketIndex
 from curation.video.types import Transition
 from stages.clips.copied_packets import copied_frames
 from stages.clips.planner import Joints, Limits, Shot, Span, find_shots, lost_seconds, plan
-from stages.clips.timeline import Timeline
+from stages.clips.timeline import Timeline, build_timeline
 from tests.stages.clips.coded_streams import CodedStream, coded_streams, transition_frames
 
 ANY_LENGTH = Limits(Fraction(0))
@@ -71,7 +72,7 @@ def test_shots_hold_each_frame_outside_transitions_once(stream: CodedStream, dat
 
 
 @pytest.mark.parametrize("mode", MODES)
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(coded_streams(), limits_of_clips, st.data())
 def test_spans_keep_the_rules(mode: str, stream: CodedStream, limits: Limits, data: st.DataObject) -> None:
     timeline, shots = stream.timeline, shots_of(stream, data)
@@ -93,7 +94,7 @@ def test_spans_keep_the_rules(mode: str, stream: CodedStream, limits: Limits, da
         assert before.stop <= after.first
 
 
-@settings(max_examples=300)
+@settings(max_examples=150)
 @given(coded_streams(damaged=False), st.data())
 def test_a_copy_keeps_as_much_of_its_shot_as_any_copy_can(stream: CodedStream, data: st.DataObject) -> None:
     timeline, shots = stream.timeline, shots_of(stream, data)
@@ -186,17 +187,24 @@ def test_keyframes_further_apart_than_the_maximum_cost_a_copy_what_lies_between(
     assert any(span.mode == "smart" for span in smart)
 
 
+def packet_index(pts: list[int], keyframes: set[int]) -> PacketIndex:
+    zeros = np.zeros(len(pts), np.int64)
+    is_key = np.array([stamp in keyframes for stamp in pts])
+    return PacketIndex(np.array(pts), zeros, zeros, zeros, is_key, np.zeros(len(pts), np.bool_), Fraction(1, 25))
+
+
+def test_a_packet_without_a_frame_stays_with_the_packet_before() -> None:
+    # Each picture is two fields, two packets; the second has no time stamp.
+    pts = [0, NO_PTS, 2, NO_PTS, 1, NO_PTS, 3, NO_PTS]
+    timeline = build_timeline(packet_index(pts, keyframes={0}), np.arange(4), 4)
+    (span,) = plan([Shot(0, 3)], timeline, ANY_LENGTH, "copy")
+    assert (span.first, span.stop, span.first_packet, span.stop_packet) == (0, 3, 0, 6)
+
+
 def test_leading_pictures_of_an_open_group_do_not_delay_the_start() -> None:
     # Decode order I0 P3 B1 B2 I6 B4 B5 P7: frames 4 and 5 need the group before.
-    from curation.video.packets import PacketIndex
-    from stages.clips.timeline import build_timeline
-
     order = [0, 3, 1, 2, 6, 4, 5, 7]
-    zeros = np.zeros(8, np.int64)
-    packets = PacketIndex(
-        np.array(order), zeros, zeros, zeros, np.isin(order, [0, 6]), np.zeros(8, np.bool_), Fraction(1, 25)
-    )
-    timeline = build_timeline(packets, np.arange(8), 8)
+    timeline = build_timeline(packet_index(order, keyframes={0, 6}), np.arange(8), 8)
     (span,) = plan([Shot(4, 8)], timeline, ANY_LENGTH, "copy")
     assert (span.first, span.stop, span.first_packet, span.stop_packet) == (6, 8, 4, 8)
     assert copied_frames(span, np.array(order)).tolist() == [6, 7]
