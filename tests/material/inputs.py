@@ -1,4 +1,4 @@
-"""What `broken` and `odd` share: an input, the outcome that is expected of it, the sound videos they start from."""
+"""What `broken`, `hostile` and `odd` share: an input, the outcome that is expected of it, and sound videos."""
 
 from __future__ import annotations
 

@@ -45,7 +45,7 @@ def strip(directory: Path) -> Path:
 
 def eight_k(directory: Path) -> Path:
     encoding = Encoding("8k", ".mp4", "libx264", options={"preset": "ultrafast", "tune": "zerolatency"}, gop=6)
-    return write_flat(directory / "eight-k.mp4", 7680, 4320, frames=6, fps=2, encoding=encoding)
+    return write_flat(directory / "eight-k.mp4", 7680, 4320, frames=4, fps=1, encoding=encoding)
 
 
 def odd_size(directory: Path) -> Path:

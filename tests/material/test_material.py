@@ -23,7 +23,7 @@ SHORT = Recipe(
     "short",
     7,
     sets.H264_LONG,
-    (Shot("astronaut.png", 0.4), Shot("bunny", 0.4), Shot("coffee.png", 0.4), Shot("drawn", 0.4), Shot("lawn", 0.4)),
+    (Shot("astronaut.png", 0.4), Shot("bus", 0.4), Shot("coffee.png", 0.4), Shot("drawn", 0.4), Shot("taxi", 0.4)),
     (Join("cut"), Join("dissolve", 0.4), Join("fade", 0.5, "black", 0.2), Join("wipe", 0.4, "left")),
     "25",
     192,
