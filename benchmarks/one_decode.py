@@ -26,9 +26,11 @@ def main() -> None:
     """Print medians and the ratio."""
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--repeat", type=int, default=5)
-    repeat = arguments.parse_args().repeat
+    arguments.add_argument("--mode", default="copy", choices=["copy", "smart", "exact"])
+    wanted = arguments.parse_args()
+    repeat = wanted.repeat
     path = joined_trailer()
-    stages = stages_of(resolve_pipeline(load_config(), "quickstart"))
+    stages = stages_of(resolve_pipeline(load_config(), "quickstart", [f"clipping.mode={wanted.mode}"]))
     splitters = [_started(spec) for spec in stages.splitters]
     flow = _started(next(spec for spec in stages.annotators if spec.name == "optical_flow"))
     assert isinstance(flow, Annotator)
@@ -52,7 +54,7 @@ def main() -> None:
     for name, values in [*rows.items(), ("all but the bare decode", whole)]:
         ratios = [value / bare for value, bare in zip(values, rows["bare decode"], strict=True)]
         print(f"| {name} | {median(values):.2f} | {median(ratios):.2f} |")
-    print(f"\n{len(clips)} clips; bare decode {decode:.2f} s")
+    print(f"\nmode {wanted.mode}: {len(clips)} clips; bare decode {decode:.2f} s")
 
 
 def _sample(clip: WrittenClip) -> ClipSample:
