@@ -15,28 +15,39 @@ from stages.cuts.thumbnail import HEIGHT, LUMA_SIZE, WIDTH, Thumbnails
 
 Floats = npt.NDArray[np.float32]
 
+# Luma is averaged to 32 × 18, chroma to 16 × 9.
+LUMA_VECTOR = LUMA_SIZE // 4
+
 
 def picture_vectors(thumbs: Thumbnails) -> tuple[Floats, Floats]:
     """Frames as vectors: (texture [n, d], colour [n, 3]).
 
-    Texture is luma averaged to 32 × 18 and the two chroma planes, each less its mean over the frame and scaled so that
+    Texture is luma and the two chroma planes, each less its mean over the frame, luma first, and scaled so that
     squared lengths are variances in squared levels, summed over the planes; colour is the three means.
     """
-    count = len(thumbs)
-    luma = thumbs[:, :LUMA_SIZE].reshape(count, HEIGHT // 2, 2, WIDTH // 2, 2).astype(np.float32).mean(axis=(2, 4))
-    chroma = thumbs[:, LUMA_SIZE:].reshape(count, 2, -1).astype(np.float32)
-    planes = np.concatenate([luma.reshape(count, 1, -1), chroma], axis=1)
-    colour = planes.mean(axis=2)
-    texture = (planes - colour[:, :, None]) / np.sqrt(planes.shape[2])
-    return texture.reshape(count, -1), colour
+    luma = _halved(thumbs[:, :LUMA_SIZE].reshape(-1, 1, HEIGHT, WIDTH))
+    chroma = _halved(thumbs[:, LUMA_SIZE:].reshape(-1, 2, HEIGHT // 2, WIDTH // 2))
+    planes = [luma[:, 0], chroma[:, 0], chroma[:, 1]]
+    colour = np.stack([plane.mean(axis=1) for plane in planes], axis=1)
+    textures = [
+        (plane - mean[:, None]) / np.float32(np.sqrt(plane.shape[1])) for plane, mean in zip(planes, colour.T, strict=True)
+    ]
+    return np.concatenate(textures, axis=1), colour
 
 
 def fine_texture(texture: Floats) -> Floats:
-    """The part of the texture that a 5 × 5 blur removes: [n, d]."""
+    """The part of the luma texture that a 5 × 5 blur removes: [n, d]."""
     import cv2
 
-    planes = texture.reshape(-1, HEIGHT // 2, WIDTH // 2)
+    planes = texture[:, :LUMA_VECTOR].reshape(-1, HEIGHT // 2, WIDTH // 2)
     return np.stack([plane - cv2.blur(plane, (5, 5)) for plane in planes]).reshape(len(texture), -1)
+
+
+def _halved(planes: npt.NDArray[np.uint8]) -> Floats:
+    """Means of 2 × 2 pixels: uint8 [n, c, h, w] → float32 [n, c, h · w / 4]."""
+    rows = planes[:, :, ::2].astype(np.uint16) + planes[:, :, 1::2]
+    sums = rows[..., ::2] + rows[..., 1::2]
+    return (sums.astype(np.float32) / 4).reshape(*planes.shape[:2], -1)
 
 
 @dataclass(frozen=True)

@@ -8,8 +8,10 @@ import numpy as np
 import numpy.typing as npt
 
 from stages.cuts.evidence import picture_vectors
+from stages.cuts.motion import unexplained
 from stages.cuts.spool import ThumbnailSpool
 from stages.cuts.stats import FrameStats
+from stages.cuts.thumbnail import LUMA_SIZE
 
 # Contrast (standard deviation of luma, in levels) of a frame that shows one colour only, and the share of the contrast
 # around it to which a fade that never quite reaches the colour must fall.
@@ -17,6 +19,8 @@ FLAT, NEARLY_FLAT = 3.0, 0.3
 BLACK_LUMA, WHITE_LUMA = 16.0, 235.0
 # The ramp ends where the picture changes more slowly than this share of the ramp's mean slope.
 STILL = 0.25
+# What is over sooner, and leaves the picture as it was, is a flash.
+FLASH_SECONDS = 0.3
 
 
 @dataclass(frozen=True)
@@ -39,9 +43,20 @@ def find_fades(spool: ThumbnailSpool, stats: FrameStats, fps: float, longest_s: 
         target = np.concatenate(picture_vectors(colour), axis=1).mean(axis=0)
         start, out_score = _ramp(spool, first, -1, longest, target)
         end, in_score = _ramp(spool, last, 1, longest, target)
+        if _is_flash(spool, start, end, fps):
+            continue
         if max(out_score, in_score) >= 0.5:
             found.append(Fade(start, end + 1, max(out_score, in_score)))
     return found
+
+
+def _is_flash(spool: ThumbnailSpool, start: int, end: int, fps: float) -> bool:
+    """Whether it is over at once and the picture after is the one before: a flash, or a wink."""
+    if end - start + 1 > FLASH_SECONDS * fps or start < 1 or end + 2 > len(spool):
+        return False
+    left, _ = unexplained(spool.read(start - 1, start)[0], spool.read(end + 1, end + 2)[0])
+    contrast = float(spool.read(start - 1, start)[0, :LUMA_SIZE].astype(np.float32).var())
+    return left < 0.3 * contrast
 
 
 def _flat_runs(stats: FrameStats, reach: int) -> list[tuple[int, int]]:

@@ -14,6 +14,12 @@ from stages.cuts.thumbnail import Thumbnails
 from stages.cuts.verdict import without_motion, with_motion
 
 
+# Two hypotheses are looked at as one when the time that they share is more than this share of the time that they span.
+SAME = 0.4
+# Scores from which on a hypothesis is looked at with motion compensation, and believed.
+POSSIBLE, CERTAIN = 0.1, 0.7
+
+
 @dataclass(frozen=True)
 class Gradual:
     """Frames start … end − 1 are mixed. ``score``: 0 … 1."""
@@ -37,11 +43,11 @@ def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -
         start, end = int(rows.start[row]), int(rows.end[row])
         seen = {name: float(column[row]) for name, column in vars(rows).items()}
         seen["length"] = (end - start) * stride / max(1, longest)
-        if without_motion(seen) < 0.03:
+        if without_motion(seen) < POSSIBLE:
             continue
         seen |= moved(searched, start, end)
         score = with_motion(seen)
-        if score >= 0.5:
+        if score >= CERTAIN:
             low, high = max(0, start * stride - longest), min(len(thumbs), end * stride + longest)
             around = thumbs[low:high]
             vectors = np.concatenate(picture_vectors(around), axis=1)
@@ -58,11 +64,15 @@ def moved(thumbs: Thumbnails, start: int, end: int) -> dict[str, float]:
     and after, over what is left from end to end.
     """
     middle, margin = (start + end) // 2, max(2, (end - start) // 4)
-    first_left, first_raw = unexplained(thumbs[start], thumbs[middle])
-    second_left, second_raw = unexplained(thumbs[middle], thumbs[end])
-    whole_left, whole_raw = unexplained(thumbs[start], thumbs[end])
-    before_left, _ = unexplained(thumbs[max(0, start - margin)], thumbs[start])
-    after_left, _ = unexplained(thumbs[end], thumbs[min(len(thumbs) - 1, end + margin)])
+    earlier, later = max(0, start - margin), min(len(thumbs) - 1, end + margin)
+
+    def change(first: int, second: int) -> tuple[float, float]:
+        return unexplained(thumbs[first], thumbs[second], any_light=True)
+
+    first_left, first_raw = change(start, middle)
+    second_left, second_raw = change(middle, end)
+    whole_left, whole_raw = change(start, end)
+    before_left, after_left = change(earlier, start)[0], change(end, later)[0]
     return {
         "halves_unmoved": (first_left + second_left) / (first_raw + second_raw + 1),
         "ends_unmoved": whole_left / (whole_raw + 1),
@@ -71,12 +81,13 @@ def moved(thumbs: Thumbnails, start: int, end: int) -> dict[str, float]:
 
 
 def _best_first(rows: Hypotheses) -> list[int]:
-    """Row numbers of plausible hypotheses that no better one overlaps."""
-    explained = np.where(rows.plausible(), rows.explained(), -np.inf)
+    """Row numbers of plausible hypotheses, each the best of those that share more than half of their time with it."""
+    explained = np.where(rows.plausible(), np.maximum(rows.explained(), 0), 0)
     chosen: list[int] = []
-    free = explained > 0
-    while free.any():
-        best = int(np.argmax(np.where(free, explained, -np.inf)))
+    while explained.any():
+        best = int(np.argmax(explained))
         chosen.append(best)
-        free &= (rows.start >= rows.end[best]) | (rows.end <= rows.start[best])
+        shared = np.minimum(rows.end, rows.end[best]) - np.maximum(rows.start, rows.start[best])
+        joined = np.maximum(rows.end, rows.end[best]) - np.minimum(rows.start, rows.start[best])
+        explained[shared > SAME * joined] = 0
     return chosen

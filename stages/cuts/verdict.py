@@ -10,38 +10,38 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
-WITHOUT_MOTION_BIAS = -12.89
+WITHOUT_MOTION_BIAS = -5.7
 WITHOUT_MOTION = {
-    "difference": 1.08,
-    "novelty": 5.19,
-    "fine_novelty": -3.76,
-    "residual": -1.24,
-    "nonlinearity": 0.34,
-    "backward": -0.04,
-    "unrest": -0.29,
-    "before": -1.07,
-    "after": -3.74,
-    "dip": 0.43,
-    "fine_dip": 0.93,
-    "length": 0.98,
+    "difference": 0.95,
+    "novelty": 3.31,
+    "fine_novelty": -7.13,
+    "residual": -1.0,
+    "nonlinearity": 0.07,
+    "backward": -0.05,
+    "unrest": -0.07,
+    "before": 0.22,
+    "after": -0.7,
+    "dip": 0.76,
+    "fine_dip": 0.43,
+    "length": 1.18,
 }
-WITH_MOTION_BIAS = -10.88
+WITH_MOTION_BIAS = -4.11
 WITH_MOTION = {
-    "difference": 0.61,
-    "novelty": 3.88,
-    "fine_novelty": 0.1,
-    "residual": -1.46,
-    "nonlinearity": -0.63,
-    "backward": 0.25,
-    "unrest": -0.01,
-    "before": -1.46,
-    "after": -3.91,
-    "dip": 0.35,
-    "fine_dip": 0.47,
-    "length": 0.77,
-    "halves_unmoved": 1.78,
-    "ends_unmoved": 0.97,
-    "restless": 0.13,
+    "difference": 0.46,
+    "novelty": 1.83,
+    "fine_novelty": -2.35,
+    "residual": -1.18,
+    "nonlinearity": -0.64,
+    "backward": -0.08,
+    "unrest": -0.1,
+    "before": -0.82,
+    "after": -1.21,
+    "dip": 0.72,
+    "fine_dip": 0.07,
+    "length": 1.02,
+    "halves_unmoved": 1.85,
+    "ends_unmoved": 1.44,
+    "restless": 0.28,
 }
 
 
