@@ -43,6 +43,7 @@ def _show(pipeline: ResolvedPipeline, found: Estimate, output: str, address: str
     from rich.table import Table
 
     from curation.config import requirements
+    from curation.contact_sheet import clock
     from curation.engine.cluster import local_resources
     from curation.engine.resources import SOURCE_POOL, share_out
 
@@ -59,7 +60,8 @@ def _show(pipeline: ResolvedPipeline, found: Estimate, output: str, address: str
         pools = {}
     for stage in pipeline.stages:
         pool = pools.get(SOURCE_POOL if stage in pipeline.splitters else stage.name)
-        values = ", ".join(f"{key}={value}" for key, value in stage.config.model_dump(mode="json").items())
+        written = stage.config.model_dump(mode="json", exclude_unset=True, exclude_defaults=True)
+        values = ", ".join(f"{key}={value}" for key, value in written.items()) or "defaults"
         shares = (
             [str(pool.actors), f"{pool.num_cpus:g}", f"{pool.num_gpus:g}", str(pool.batch_size)]
             if pool
@@ -75,10 +77,11 @@ def _show(pipeline: ResolvedPipeline, found: Estimate, output: str, address: str
     for _, requirement in requirements(pipeline):
         fetch = f"downloads {requirement.download_bytes / 1e6:.0f} MB" if requirement.download_bytes else "is here"
         console.print(f"needs {requirement.name}: {fetch}")
-    console.print(f"sources: {found.sources}, {found.bytes / 1e9:.2f} GB; done already in {output}: {found.done}")
-    if found.hours is not None:
+    console.print(f"sources: {found.sources}, {found.bytes / 1e6:,.1f} MB; done already in {output}: {found.done}")
+    if found.seconds is not None:
+        console.print(f"video: {clock(found.seconds)} by the headers of {found.probed} files")
+    if found.decode_cpu_s is not None:
         console.print(
-            f"video: {found.hours:.2f} h (from the headers of {found.probed} files); decoding it once takes about "
-            f"{found.decode_core_hours:.2f} core-hours here, measured on the first file"
+            f"decoding all of it once: {clock(found.decode_cpu_s)} of CPU time here, measured on the first file"
         )
     console.print("Everything that was checked is in order; start it with: curation run")

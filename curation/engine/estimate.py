@@ -22,14 +22,14 @@ DECODE_CPU_S = 1.0
 
 @dataclass(frozen=True)
 class Estimate:
-    """``hours`` and ``decode_core_hours`` are None where no source is a local file that opens."""
+    """``seconds`` of video and ``decode_cpu_s`` are None where no source is a local file that opens."""
 
     sources: int
     bytes: int
     done: int
     probed: int
-    hours: float | None
-    decode_core_hours: float | None
+    seconds: float | None
+    decode_cpu_s: float | None
 
 
 def estimate(storage: Storage, pipeline: ResolvedPipeline, sources: Sequence[SourceRef]) -> Estimate:
@@ -47,9 +47,9 @@ def estimate(storage: Storage, pipeline: ResolvedPipeline, sources: Sequence[Sou
             continue
         seconds.append(length)
         decode_ratio = decode_ratio or ratio
-    hours = sum(seconds) / len(seconds) * len(sources) / 3600 if seconds else None
-    decode = hours * decode_ratio if hours is not None and decode_ratio is not None else None
-    return Estimate(len(sources), sum(path.stat().st_size for path in local), done, len(seconds), hours, decode)
+    total = sum(seconds) / len(seconds) * len(sources) if seconds else None
+    decode = total * decode_ratio if total is not None and decode_ratio is not None else None
+    return Estimate(len(sources), sum(path.stat().st_size for path in local), done, len(seconds), total, decode)
 
 
 def _header(path: Path, *, measure: bool) -> tuple[float, float | None]:

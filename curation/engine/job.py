@@ -128,7 +128,12 @@ class Job:
     def _do(self, work: Remaining, cpus: float, gpus: float) -> Progress:
         self.storage.write_bytes(RUNNING, b"")
         describe(self.storage, self.pipeline.to_dict())
-        return execute(self.storage, self.stages, work, cpus, gpus, self.watcher) if work else Progress()
+        if not work:
+            return Progress()
+        stages = (
+            self.stages if work.videos else self.stages.only({name for name, count in work.missing.items() if count})
+        )
+        return execute(self.storage, stages, work, cpus, gpus, self.watcher)
 
     def _record_unreadable(self, sources: Sequence[IdentifiedSource]) -> None:
         for source in sources:

@@ -39,6 +39,10 @@ class Stages:
             annotators=[replace(s, num_cpus=pool.num_cpus) for s, pool in zip(self.annotators, rest, strict=True)],
         )
 
+    def only(self, annotators: set[str]) -> Stages:
+        """The same without the annotators that have nothing to do."""
+        return replace(self, annotators=[spec for spec in self.annotators if spec.name in annotators])
+
     def requests(self) -> dict[str, FrameRequest]:
         """The frames that each annotator wants, by stage name."""
         wanted = {spec.name: _annotator(spec).frames() for spec in self.annotators}
