@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 # half-way, in a wipe one after the other.
 WIPE_SPREAD = 0.72
 # Added at both ends, as a share of the length and in frames: one frame too wide is better than one too narrow.
-MARGIN_SHARE, MARGIN_FRAMES = 0.04, 1
+MARGIN_SHARE, MARGIN_FRAMES = 0.05, 1
 
 
 @dataclass(frozen=True)

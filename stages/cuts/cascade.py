@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from stages.cuts.stats import FrameStats
 SEARCH_FPS = 15.0
 # Longest stretch that is searched at once, in seconds; stretches overlap by the longest transition and its surroundings.
 STRETCH_SECONDS = 12.0
+# Two findings that share this much of the less sure one's time are one transition.
+MOSTLY = 0.7
 
 
 @dataclass(frozen=True)
@@ -95,11 +97,19 @@ def _stretches(hits: list[Hit], low: int, high: int, margin: int, longest: int) 
 
 
 def _without_overlaps(found: list[Found]) -> list[Found]:
-    """The surest of those that overlap."""
+    """Of those that overlap the surest; widened by the others where they share most of their time with it."""
     kept: list[Found] = []
     for one in sorted(found, key=lambda one: -one.score):
-        if all(one.start >= other.end or one.end <= other.start for other in kept):
+        rivals = [other for other in kept if one.start < other.end and other.start < one.end]
+        if not rivals:
             kept.append(one)
+            continue
+        other = rivals[0]
+        shared = min(one.end, other.end) - max(one.start, other.start)
+        wider = replace(other, start=min(one.start, other.start), end=max(one.end, other.end))
+        alone = all(wider.start >= third.end or wider.end <= third.start for third in kept if third is not other)
+        if len(rivals) == 1 and alone and shared >= MOSTLY * (one.end - one.start):
+            kept[kept.index(other)] = wider
     return kept
 
 

@@ -19,6 +19,8 @@ FLAT, NEARLY_FLAT = 3.0, 0.3
 BLACK_LUMA, WHITE_LUMA = 16.0, 235.0
 # The ramp ends where the picture changes more slowly than this share of the ramp's mean slope.
 STILL = 0.25
+# Share of the ramp's length, added to it: a fade that eases in and out ends more softly than it seems.
+MARGIN_SHARE = 0.05
 # What is over sooner, and leaves the picture as it was, is a flash.
 FLASH_SECONDS = 0.3
 
@@ -46,7 +48,7 @@ def find_fades(spool: ThumbnailSpool, stats: FrameStats, fps: float, longest_s: 
         if _is_flash(spool, start, end, fps):
             continue
         if max(out_score, in_score) >= 0.5:
-            found.append(Fade(start, end + 1, max(out_score, in_score)))
+            found.append(Fade(max(0, start), min(len(spool), end + 1), max(out_score, in_score)))
     return found
 
 
@@ -91,7 +93,7 @@ def _ramp(
     largest_step = float(np.diff(away[: reach + 1]).max()) / max(float(away[reach]), 1e-3)
     if largest_step > 0.8 or away[reach] < 2 * FLAT:
         return edge, 0.0
-    return edge + direction * (reach - 1), _same_picture(vectors[1 : reach + 1] - target, away[1 : reach + 1])
+    return edge + direction * (reach + round(MARGIN_SHARE * reach)), _same_picture(vectors[1 : reach + 1] - target, away[1 : reach + 1])
 
 
 def _whole_at(away: npt.NDArray[np.float32]) -> int:
