@@ -23,8 +23,8 @@ def probe(path: Path, deadline: Deadline | None = None) -> VideoInfo:
     """Demux the whole file and decode one frame.
 
     ``num_frames`` counts the packets that are shown; a decode can give fewer where the file is damaged.
-    ``is_vfr``: more than one in a hundred frames lasts longer or shorter than the median frame, by more than one
-    per cent and more than the rounding of the container's time stamps.
+    ``is_vfr``: more than one frame, and more than one in a hundred, lasts longer or shorter than the median frame, by
+    more than one per cent and more than the rounding of the container's time stamps.
 
     Raises:
         ItemError: not a video, no data, or its first frame cannot be decoded.
@@ -80,7 +80,7 @@ def _varies(steps: npt.NDArray[np.int64]) -> bool:
         return False
     usual = float(np.median(steps))
     odd = np.abs(steps - usual) > max(1.0, usual * 0.01)
-    return int(odd.sum()) > _VFR_SHARE * len(steps)
+    return int(odd.sum()) > max(1, _VFR_SHARE * len(steps))
 
 
 def _displayed_size(frame: av.VideoFrame, aspect: Fraction | None) -> tuple[int, int, int]:

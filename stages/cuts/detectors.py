@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
@@ -12,6 +13,7 @@ import numpy.typing as npt
 from stages.cuts.sampling import PtsSampler
 
 if TYPE_CHECKING:
+    from scenedetect.common import FrameTimecode
     from scenedetect.detector import SceneDetector
 
 DetectorName = Literal["content", "adaptive", "histogram", "hash"]
@@ -37,26 +39,30 @@ class RateDetector:
         self.hits: list[Hit] = []
         self._detector = _detector(name, threshold)
         self._sampler = PtsSampler(rate, time_base)
-        self._time_base = time_base
-        self._nominal_rate = Fraction(rate).limit_denominator(1000) if rate else Fraction(25)
+        self._timecode = _timecodes(time_base, rate)
         self._frames: dict[int, tuple[int, int]] = {}
         self._last = 0
 
     def feed(self, number: int, pts: int, bgr: npt.NDArray[np.uint8]) -> None:
         """Show it the frame ``number`` (in display order), uint8 [h, w, 3]; frames that are not of its rate pass by."""
-        from scenedetect import FrameTimecode
-        from scenedetect.common import Timecode
-
         if not self._sampler.takes(pts):
             return
         self._frames[pts] = (self._last, number)
         if len(self._frames) > 64:
             del self._frames[next(iter(self._frames))]
         self._last = number
-        timecode = FrameTimecode(Timecode(pts, self._time_base), fps=self._nominal_rate)
+        timecode = self._timecode(pts)
         for cut in self._detector.process_frame(timecode, bgr):
             before, frame = self._frames.get(cut.pts, (number, number))
             self.hits.append(Hit(self.label, before, frame))
+
+
+def _timecodes(time_base: Fraction, rate: float | None) -> Callable[[int], FrameTimecode]:
+    """Makes PySceneDetect's time codes of PTS. The rate in them is a formality: the detectors compare times."""
+    from scenedetect.common import FrameTimecode, Timecode
+
+    nominal = Fraction(rate).limit_denominator(1000) if rate else Fraction(25)
+    return lambda pts: FrameTimecode(Timecode(pts, time_base), fps=nominal)
 
 
 def _detector(name: DetectorName, threshold: float) -> SceneDetector:

@@ -20,8 +20,8 @@ PLANES = (
     (slice(LUMA_SIZE, LUMA_SIZE + CHROMA_SIZE), (HEIGHT // 2, WIDTH // 2)),
     (slice(LUMA_SIZE + CHROMA_SIZE, THUMBNAIL_SIZE), (HEIGHT // 2, WIDTH // 2)),
 )
-# Above this many lines every second line is read: the average of an area of 20 lines or more does not need them all.
-MANY_LINES = 20 * HEIGHT
+# Of the lines of a large plane only every n-th is read, but at least this many for each line of the thumbnail.
+LEAST_LINES = 8
 
 Thumbnail = npt.NDArray[np.uint8]
 Thumbnails = npt.NDArray[np.uint8]
@@ -39,8 +39,7 @@ def thumbnail(frame: av.VideoFrame) -> Thumbnail:
     for plane, (part, (height, width)) in zip(frame.planes, PLANES, strict=False):
         samples: npt.NDArray[Any] = np.frombuffer(plane, np.dtype("<u2") if shift else np.uint8)
         samples = samples.reshape(plane.height, -1)[:, : plane.width]
-        if plane.height >= MANY_LINES:
-            samples = samples[::2]
+        samples = samples[:: max(1, plane.height // (LEAST_LINES * height))]
         if shift:
             result[part] = (cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA) >> shift).reshape(-1)
         else:
