@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, cast
 
@@ -23,6 +24,39 @@ _SCALING = (
 _MAX_ASPECT = 16
 
 
+@dataclass(frozen=True)
+class Orientation:
+    """How the coded picture is turned for display: transposed first, then mirrored."""
+
+    transposed: bool = False
+    mirrored_x: bool = False
+    mirrored_y: bool = False
+
+    @classmethod
+    def of(cls, frame: av.VideoFrame) -> Orientation:
+        """By the frame's display matrix, to the nearest of the eight orientations of a rectangle.
+
+        Read it once per clip: asking a frame for its side data makes a reference cycle that keeps its picture in
+        memory until the garbage collector runs.
+        """
+        matrix = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
+        if matrix is None:
+            return cls()
+        x_from_x, y_from_x, _, x_from_y, y_from_y = struct.unpack("=5i", bytes(matrix)[:20])
+        transposed = abs(x_from_x) < abs(y_from_x)
+        if transposed:
+            x_from_x, y_from_y = x_from_y, y_from_x
+        return cls(transposed, x_from_x < 0, y_from_y < 0)
+
+    def apply(self, picture: npt.NDArray[np.uint8]) -> npt.NDArray[np.uint8]:
+        """Turn a coded picture [h, w, c] upright."""
+        if self.transposed:
+            picture = picture.transpose(1, 0, 2)
+        if self.mirrored_x:
+            picture = picture[:, ::-1]
+        return picture[::-1] if self.mirrored_y else picture
+
+
 def displayed_array(
     frame: av.VideoFrame,
     *,
@@ -30,11 +64,13 @@ def displayed_array(
     short_side: int | None = None,
     long_side: int | None = None,
     sample_aspect_ratio: Fraction | None = None,
+    orientation: Orientation | None = None,
 ) -> npt.NDArray[np.uint8]:
     """The displayed picture, uint8 [h, w, 3] ("rgb24") or [h, w, 1] ("gray", full range).
 
     Pixels are made square by scaling the width, then the picture is shrunk by area averaging until its sides are at
-    most ``short_side`` and ``long_side`` pixels (never enlarged), then turned and mirrored by the display matrix.
+    most ``short_side`` and ``long_side`` pixels (never enlarged), then turned and mirrored by the ``orientation``
+    (None: that of the frame).
     Untagged colour is read as players do: BT.709 from 720 lines up, else BT.601.
     A ``sample_aspect_ratio`` that is unknown, or beyond 1:16 … 16:1, is taken as 1:1.
     """
@@ -51,7 +87,7 @@ def displayed_array(
         threads=1,
     )
     picture = np.asarray(small.to_ndarray(), dtype=np.uint8).reshape(height, width, -1)
-    return np.ascontiguousarray(_upright(picture, frame))
+    return np.ascontiguousarray((orientation or Orientation.of(frame)).apply(picture))
 
 
 def _scaled_size(
@@ -66,19 +102,3 @@ def _scaled_size(
     if long_side is not None:
         scale = min(scale, long_side / max(width, height))
     return max(1, round(width * scale)), max(1, round(height * scale))
-
-
-def _upright(picture: npt.NDArray[np.uint8], frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
-    """Apply the display matrix, to the nearest of the eight orientations of a rectangle."""
-    matrix = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
-    if matrix is None:
-        return picture
-    x_from_x, y_from_x, _, x_from_y, y_from_y = struct.unpack("=5i", bytes(matrix)[:20])
-    if abs(x_from_x) < abs(y_from_x):
-        picture = picture.transpose(1, 0, 2)
-        x_from_x, y_from_y = x_from_y, y_from_x
-    if x_from_x < 0:
-        picture = picture[:, ::-1]
-    if y_from_y < 0:
-        picture = picture[::-1]
-    return picture

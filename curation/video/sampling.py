@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import ItemError
-from curation.video.displayed_frame import displayed_array
+from curation.video.displayed_frame import Orientation, displayed_array
 
 Frames = npt.NDArray[np.uint8]
 
@@ -66,6 +66,7 @@ class ClipSampler:
         self._requests = dict(requests)
         self._num_frames = num_frames
         self._aspect = sample_aspect_ratio
+        self._orientation: Orientation | None = None
         self._taken: dict[FrameRequest, list[Frames]] = {request: [] for request in self._requests.values()}
         self._positions: dict[int, list[FrameRequest]] = {}
         self._due: dict[FrameRequest, float] = {}
@@ -104,7 +105,8 @@ class ClipSampler:
 
     def _take(self, request: FrameRequest, frame: av.VideoFrame, pictures: dict[FrameRequest, Frames]) -> None:
         if request not in pictures:
-            pictures[request] = _picture(frame, request, self._aspect)
+            self._orientation = self._orientation or Orientation.of(frame)
+            pictures[request] = _picture(frame, request, self._aspect, self._orientation)
         self._taken[request].append(pictures[request])
 
     def _stack(self, request: FrameRequest, pictures: list[Frames]) -> Frames:
@@ -137,13 +139,17 @@ def _grid_time(request: FrameRequest, step: int) -> float:
     return step / request.fps - _TIME_TOLERANCE_S
 
 
-def _picture(frame: av.VideoFrame, request: FrameRequest, aspect: Fraction | None) -> Frames:
+def _picture(frame: av.VideoFrame, request: FrameRequest, aspect: Fraction | None, orientation: Orientation) -> Frames:
     if request.shrink is not None:
-        return request.shrink(displayed_array(frame, pixel_format=request.pixel_format, sample_aspect_ratio=aspect))
+        whole = displayed_array(
+            frame, pixel_format=request.pixel_format, sample_aspect_ratio=aspect, orientation=orientation
+        )
+        return request.shrink(whole)
     return displayed_array(
         frame,
         pixel_format=request.pixel_format,
         short_side=request.short_side,
         long_side=request.long_side,
         sample_aspect_ratio=aspect,
+        orientation=orientation,
     )
