@@ -61,7 +61,7 @@ def short_videos(folder: Path, count: int) -> list[Path]:
             stream.width, stream.height, stream.pix_fmt, stream.gop_size = 640, 360, "yuv420p", 24
             for index in [*range(first, first + 48), *range(second, second + 48)]:
                 frame = frames[index]
-                frame.pts, frame.time_base = None, None
+                frame.pts = None
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
         paths.append(path)
