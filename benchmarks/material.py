@@ -59,9 +59,9 @@ def short_videos(folder: Path, count: int) -> list[Path]:
         with av.open(str(path), "w") as output:
             stream = output.add_stream("libx264", rate=24, options={"preset": "veryfast", "crf": "23"})
             stream.width, stream.height, stream.pix_fmt, stream.gop_size = 640, 360, "yuv420p", 24
-            for index in [*range(first, first + 48), *range(second, second + 48)]:
+            for position, index in enumerate([*range(first, first + 48), *range(second, second + 48)]):
                 frame = frames[index]
-                frame.pts = None
+                frame.pts, frame.time_base = position, Fraction(1, 24)
                 output.mux(stream.encode(frame))
             output.mux(stream.encode(None))
         paths.append(path)
