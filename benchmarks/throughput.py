@@ -65,7 +65,7 @@ def _plain(videos: list[Path], config: Path, output: Path) -> float:
             for moment in moments
         ]
     shutil.rmtree(output)
-    return _rate(finished)
+    return _rate(finished, max(finished))
 
 
 def _loop(videos: list[Path], config: Path, output: Path) -> list[float]:
@@ -108,13 +108,14 @@ def _pipeline(videos: Path, config: Path, output: Path) -> float:
     events = [json.loads(line) for line in log.read_text().splitlines()]
     shutil.rmtree(output)
     log.unlink()
-    return _rate([event["time"] for event in events if event["event"] == "video"])
+    split = [event["time"] for event in events if event["event"] == "video"]
+    return _rate(split, max(event["time"] for event in events if event["event"] in ("video", "annotations")))
 
 
-def _rate(finished: list[float]) -> float:
-    finished = sorted(finished)
-    after_first = [moment for moment in finished if moment > finished[0]]
-    return len(after_first) / (finished[-1] - finished[0])
+def _rate(finished: list[float], end: float) -> float:
+    """Videos per second from the moment at which the first was finished to ``end``."""
+    first = min(finished)
+    return sum(moment > first for moment in finished) / (end - first)
 
 
 if __name__ == "__main__":
