@@ -32,12 +32,15 @@ class Gradual:
 def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -> list[Gradual]:
     """Dissolves and wipes among consecutive frames uint8 [n, THUMBNAIL_SIZE].
 
+    Each must leave some of both shots: none begins at the first frame or ends at the last.
     ``stride``: every so many frames are searched (all are used for bounding); ``shortest`` and ``longest``: lengths in frames.
     """
     searched = thumbs[::stride]
     if len(searched) < 4:
         return []
     rows = hypotheses(Evidence.of(searched), max(2, shortest // stride), max(3, longest // stride))
+    edge = max(2, shortest // stride)
+    rows = rows.taking((rows.start >= edge) & (rows.end < len(searched) - edge))
     found = []
     for row in _best_first(rows):
         start, end = int(rows.start[row]), int(rows.end[row])

@@ -50,6 +50,10 @@ class Hypotheses:
     dip: Floats
     fine_dip: Floats
 
+    def taking(self, rows: npt.NDArray[np.bool_]) -> Hypotheses:
+        """Only these rows."""
+        return Hypotheses(*(column[rows] for column in vars(self).values()))
+
     def plausible(self) -> npt.NDArray[np.bool_]:
         """Rows that may be a transition: the ends differ, and the frames between lead from one to the other."""
         ends_differ = (self.novelty > 0.35) & (self.fine_novelty > 0.5)

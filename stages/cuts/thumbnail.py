@@ -21,7 +21,7 @@ PLANES = (
     (slice(LUMA_SIZE + CHROMA_SIZE, THUMBNAIL_SIZE), (HEIGHT // 2, WIDTH // 2)),
 )
 # Of the lines of a large plane only every n-th is read, but at least this many for each line of the thumbnail.
-LEAST_LINES = 8
+LEAST_LINES = 4
 
 Thumbnail = npt.NDArray[np.uint8]
 Thumbnails = npt.NDArray[np.uint8]
