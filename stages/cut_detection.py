@@ -6,7 +6,7 @@ Method and figures: docs/cut_detection.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -32,7 +32,7 @@ class Rate(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    rate: Literal["native"] | float = Field(description='"native" or frames per second', union_mode="left_to_right")
+    rate: Literal["native"] | Annotated[float, Field(gt=0)] = Field(description='"native" or frames per second')
     detector: DetectorName = "content"
     threshold: float | None = Field(None, gt=0, description="in the detector's own unit; lower proposes more")
 

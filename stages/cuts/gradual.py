@@ -17,7 +17,7 @@ from stages.cuts.verdict import without_motion, with_motion
 # Two hypotheses are looked at as one when the time that they share is more than this share of the time that they span.
 SAME = 0.4
 # Scores from which on a hypothesis is looked at with motion compensation, and believed.
-POSSIBLE, CERTAIN = 0.1, 0.7
+POSSIBLE, CERTAIN = 0.1, 0.55
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,6 @@ def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -
     for row in _best_first(rows):
         start, end = int(rows.start[row]), int(rows.end[row])
         seen = {name: float(column[row]) for name, column in vars(rows).items()}
-        seen["length"] = (end - start) * stride / max(1, longest)
         if without_motion(seen) < POSSIBLE:
             continue
         seen |= moved(searched, start, end)

@@ -7,7 +7,7 @@ import numpy as np
 from stages.cuts.motion import unexplained
 from stages.cuts.spool import ThumbnailSpool
 from stages.cuts.stats import FrameStats
-from stages.cuts.thumbnail import LUMA_SIZE, Thumbnails
+from stages.cuts.thumbnail import HEIGHT, LUMA_SIZE, WIDTH, Thumbnails
 
 # A flash, or anything else that leaves the picture as it was, lasts at most this long.
 FLASH_SECONDS = 0.2
@@ -17,6 +17,8 @@ NEIGHBOURS, LEAST_PEAK, MOST_PEAK = 3, 1.1, 10.0
 NOVELTY, SHARE, LASTING, PEAK_TIMES_NOVELTY = 0.1, 0.2, 0.3, 0.72
 # The least mean square change of luma, in squared levels: less is not seen.
 VISIBLE = 6.0
+# Lines and columns that are nowhere lighter are bars beside or above the picture.
+BLACK_BAR = 24
 
 
 def find_hard_cuts(hits: set[int], spool: ThumbnailSpool, stats: FrameStats, fps: float) -> dict[int, float]:
@@ -44,8 +46,7 @@ def confidence(thumbs: Thumbnails, cut: int, peak: float) -> float:
     it must last: the frames after must not look like those before (that is a flash, or something that passed).
     """
     left, raw = unexplained(thumbs[cut - 1], thumbs[cut])
-    luma = thumbs[cut - 1 : cut + 1, :LUMA_SIZE].astype(np.float32)
-    novelty = left / (float(luma.var(axis=1).sum()) + VISIBLE)
+    novelty = left / (_variance(thumbs[cut - 1 : cut + 1]) + VISIBLE)
     outstanding = min(peak, MOST_PEAK) * novelty / PEAK_TIMES_NOVELTY
     evidence = min(outstanding, novelty / NOVELTY, left / (raw + 1) / SHARE, left / VISIBLE)
     if evidence < 1:
@@ -54,6 +55,14 @@ def confidence(thumbs: Thumbnails, cut: int, peak: float) -> float:
     back += [unexplained(earlier, thumbs[cut])[0] for earlier in thumbs[: cut - 1 : 2]]
     lasting = min([left, *back]) / left
     return float(1 - 0.5 ** min(evidence, lasting / LASTING))
+
+
+def _variance(thumbs: Thumbnails) -> float:
+    """Sum of the luma variances of two frames within the picture, black bars left out, as a share of the whole area."""
+    luma = thumbs[:, :LUMA_SIZE].reshape(-1, HEIGHT, WIDTH)
+    lit = (luma > BLACK_BAR).any(axis=0)
+    picture = luma[:, lit.any(axis=1)][:, :, lit.any(axis=0)].astype(np.float32)
+    return float(picture.var(axis=(1, 2)).sum()) * picture[0].size / LUMA_SIZE if picture.size else 0.0
 
 
 def _largest_nearby(stats: FrameStats, frame: int) -> float:
