@@ -1,4 +1,4 @@
-"""(a) The whole cut cascade against a bare decode of the same file and against PySceneDetect run once per rate. CPU seconds.
+"""(a) The cut cascade against a bare decode of the same file, and against PySceneDetect run once per rate. CPU seconds.
 
 python -m benchmarks.cut_detection [--repeat 5] [--video FILE]
 """

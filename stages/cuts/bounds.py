@@ -15,7 +15,7 @@ Floats = npt.NDArray[np.float32]
 # half-way, in a wipe one after the other.
 WIPE_SPREAD = 0.72
 # Added at both ends, as a share of the length and in frames: one frame too wide is better than one too narrow.
-MARGIN_SHARE, MARGIN_FRAMES = 0.05, 1
+MARGIN_SHARE, MARGIN_FRAMES = 0.07, 1
 
 
 @dataclass(frozen=True)
@@ -97,13 +97,14 @@ def _misfit(ramps: Floats, weights: Floats) -> Floats:
 
 
 def _turning_times(cells: Floats, first: int, last: int) -> Floats:
-    """For each cell that differs between frames ``first`` and ``last``: the frame from which on it is nearer to the latter."""
+    """The frame from which on a cell is nearer to frame ``last`` than to ``first``, for each cell that differs."""
     before, after = cells[max(0, first - 2) : first + 1].mean(axis=0), cells[last : last + 3].mean(axis=0)
     change = np.square(after - before).sum(axis=0)
     differs = change >= 0.5 * np.median(change)
     between = cells[first : last + 1][:, :, differs]
-    nearer_before = np.square(between - before[:, differs]).sum(axis=1) < np.square(between - after[:, differs]).sum(axis=1)
-    return (first + nearer_before.sum(axis=0)).astype(np.float32)
+    from_before = np.square(between - before[:, differs]).sum(axis=1)
+    from_after = np.square(between - after[:, differs]).sum(axis=1)
+    return np.asarray(first + (from_before < from_after).sum(axis=0), np.float32)
 
 
 def _spread(turned: Floats, length: int) -> float:

@@ -16,7 +16,7 @@ from stages.cuts.stats import FrameStats
 
 # Gradual transitions are searched at about this rate; all frames are used to bound them.
 SEARCH_FPS = 15.0
-# Longest stretch that is searched at once, in seconds; stretches overlap by the longest transition and its surroundings.
+# Longest stretch that is searched at once, in seconds; stretches overlap by a transition and what surrounds it.
 STRETCH_SECONDS = 12.0
 # Two findings that share this much of the less sure one's time are one transition.
 MOSTLY = 0.7
@@ -49,7 +49,8 @@ def find_transitions(
         return []
     fps = _frame_rate(index)
     stats = FrameStats.of(spool)
-    found = [Found("fade", *vars(fade).values()) for fade in find_fades(spool, stats, fps, limits.longest_s)] if fades else []
+    faded = find_fades(spool, stats, fps, limits.longest_s) if fades else []
+    found = [Found("fade", fade.start, fade.end, fade.score) for fade in faded]
     native = {hit.frame for hit in hits if hit.rate == "native"}
     outside = {frame for frame in native if not any(fade.start <= frame <= fade.end for fade in found)}
     found += [Found("cut", frame, frame, score) for frame, score in find_hard_cuts(outside, spool, stats, fps).items()]
@@ -79,7 +80,7 @@ def _gradual(
 
 
 def _stretches(hits: list[Hit], low: int, high: int, margin: int, longest: int) -> list[tuple[int, int]]:
-    """Frame ranges around the hits, joined where they touch, cut where they get long (then overlapping by two margins)."""
+    """Frame ranges around the hits: joined where they touch, cut, with an overlap of two margins, where long."""
     merged: list[list[int]] = []
     for hit in sorted(hits, key=lambda hit: hit.before):
         start, end = max(low, hit.before - margin), min(high, hit.frame + 1 + margin)

@@ -1,7 +1,8 @@
 """What thumbnails of a stretch of video say about mixing: inner products of all pairs of frames.
 
 Everything that is asked about a possible dissolve from frame a to frame b (how far apart the ends are, how close the
-frames between lie to the line from one to the other, how much contrast is lost half-way) follows from the Gram matrix of the frames.
+frames between lie to the line from one to the other, how much contrast is lost half-way) follows from the Gram matrix
+of the frames.
 """
 
 from __future__ import annotations
@@ -29,10 +30,8 @@ def picture_vectors(thumbs: Thumbnails) -> tuple[Floats, Floats]:
     chroma = _halved(thumbs[:, LUMA_SIZE:].reshape(-1, 2, HEIGHT // 2, WIDTH // 2))
     planes = [luma[:, 0], chroma[:, 0], chroma[:, 1]]
     colour = np.stack([plane.mean(axis=1) for plane in planes], axis=1)
-    textures = [
-        (plane - mean[:, None]) / np.float32(np.sqrt(plane.shape[1])) for plane, mean in zip(planes, colour.T, strict=True)
-    ]
-    return np.concatenate(textures, axis=1), colour
+    textures = [(plane - plane.mean(axis=1, keepdims=True)) / np.float32(np.sqrt(plane.shape[1])) for plane in planes]
+    return np.concatenate(textures, axis=1), np.asarray(colour, np.float32)
 
 
 def fine_texture(texture: Floats) -> Floats:
@@ -40,14 +39,15 @@ def fine_texture(texture: Floats) -> Floats:
     import cv2
 
     planes = texture[:, :LUMA_VECTOR].reshape(-1, HEIGHT // 2, WIDTH // 2)
-    return np.stack([plane - cv2.blur(plane, (5, 5)) for plane in planes]).reshape(len(texture), -1)
+    fine = np.stack([plane - cv2.blur(plane, (5, 5)) for plane in planes])
+    return np.asarray(fine.reshape(len(texture), -1), np.float32)
 
 
 def _halved(planes: npt.NDArray[np.uint8]) -> Floats:
     """Means of 2 × 2 pixels: uint8 [n, c, h, w] → float32 [n, c, h · w / 4]."""
     rows = planes[:, :, ::2].astype(np.uint16) + planes[:, :, 1::2]
     sums = rows[..., ::2] + rows[..., 1::2]
-    return (sums.astype(np.float32) / 4).reshape(*planes.shape[:2], -1)
+    return np.asarray(sums.reshape(*planes.shape[:2], -1) / 4, np.float32)
 
 
 @dataclass(frozen=True)

@@ -11,13 +11,12 @@ from stages.cuts.evidence import Evidence, picture_vectors
 from stages.cuts.hypotheses import Hypotheses, hypotheses
 from stages.cuts.motion import unexplained
 from stages.cuts.thumbnail import Thumbnails
-from stages.cuts.verdict import without_motion, with_motion
-
+from stages.cuts.verdict import with_motion, without_motion
 
 # Two hypotheses are looked at as one when the time that they share is more than this share of the time that they span.
 SAME = 0.4
 # Scores from which on a hypothesis is looked at with motion compensation, and believed.
-POSSIBLE, CERTAIN = 0.1, 0.55
+POSSIBLE, CERTAIN = 0.1, 0.5
 
 
 @dataclass(frozen=True)
@@ -33,7 +32,8 @@ def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -
     """Dissolves and wipes among consecutive frames uint8 [n, THUMBNAIL_SIZE].
 
     Each must leave some of both shots: none begins at the first frame or ends at the last.
-    ``stride``: every so many frames are searched (all are used for bounding); ``shortest`` and ``longest``: lengths in frames.
+    ``stride``: every so many frames are searched (all are used for bounding); ``shortest`` and ``longest``: lengths in
+    frames.
     """
     searched = thumbs[::stride]
     if len(searched) < 4:
@@ -61,9 +61,9 @@ def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -
 def moved(thumbs: Thumbnails, start: int, end: int) -> dict[str, float]:
     """What motion does not explain of the change within, and around, the interval.
 
-    ``halves_unmoved``, ``ends_unmoved``: share of the change from one end to the middle to the other end, and from end to end,
-    that is left after motion compensation; ``restless``: what is left of the change in the quarter of the length before
-    and after, over what is left from end to end.
+    ``halves_unmoved``, ``ends_unmoved``: share of the change from one end to the middle to the other end, and from end
+    to end, that is left after motion compensation; ``restless``: what is left of the change in the quarter of the
+    length before and after, over what is left from end to end.
     """
     middle, margin = (start + end) // 2, max(2, (end - start) // 4)
     earlier, later = max(0, start - margin), min(len(thumbs) - 1, end + margin)

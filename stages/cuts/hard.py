@@ -13,7 +13,7 @@ from stages.cuts.thumbnail import HEIGHT, LUMA_SIZE, WIDTH, Thumbnails
 FLASH_SECONDS = 0.2
 # Frames on either side whose changes a cut must exceed, and by what factor (of mean squares) at least and at most.
 NEIGHBOURS, LEAST_PEAK, MOST_PEAK = 3, 1.1, 10.0
-# Least values of what `confidence` weighs; found as the valley between cuts and other sudden changes (docs/cut_detection.md).
+# Least values of what `confidence` weighs: the valley between cuts and other sudden changes (docs/cut_detection.md).
 NOVELTY, SHARE, LASTING, PEAK_TIMES_NOVELTY = 0.1, 0.2, 0.3, 0.72
 # The least mean square change of luma, in squared levels: less is not seen.
 VISIBLE = 6.0
@@ -60,11 +60,13 @@ def confidence(thumbs: Thumbnails, cut: int, peak: float) -> float:
 def _variance(thumbs: Thumbnails) -> float:
     """Sum of the luma variances of two frames within the picture, black bars left out, as a share of the whole area."""
     luma = thumbs[:, :LUMA_SIZE].reshape(-1, HEIGHT, WIDTH)
-    lit = (luma > BLACK_BAR).any(axis=0)
-    picture = luma[:, lit.any(axis=1)][:, :, lit.any(axis=0)].astype(np.float32)
+    brightest = luma.max(axis=0)
+    rows = np.flatnonzero(brightest.max(axis=1) > BLACK_BAR)
+    columns = np.flatnonzero(brightest.max(axis=0) > BLACK_BAR)
+    picture = luma[:, rows][:, :, columns].astype(np.float32)
     return float(picture.var(axis=(1, 2)).sum()) * picture[0].size / LUMA_SIZE if picture.size else 0.0
 
 
 def _largest_nearby(stats: FrameStats, frame: int) -> float:
-    around = np.concatenate([stats.step[max(1, frame - NEIGHBOURS) : frame], stats.step[frame + 1 : frame + 1 + NEIGHBOURS]])
-    return float(around.max(initial=0.0))
+    before, after = stats.step[max(1, frame - NEIGHBOURS) : frame], stats.step[frame + 1 : frame + 1 + NEIGHBOURS]
+    return max(float(before.max(initial=0.0)), float(after.max(initial=0.0)))

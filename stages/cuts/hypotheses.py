@@ -32,8 +32,8 @@ class Hypotheses:
     ``backward``: how far the weight falls back on its way from 0 to 1, in total;
     ``unrest``: squared change in the quarter of the length before A and after B, over D;
     ``before``, ``after``: how far the weight has still to go before A, and goes on after B;
-    ``dip``, ``fine_dip``: a mixture of unrelated pictures has less contrast than either. The loss of variance found, as a
-    share of the one expected of mixtures with those weights (1: dissolve, however much moves in it; 0: none is lost).
+    ``dip``, ``fine_dip``: a mixture of unrelated pictures has less contrast than either. The loss of variance found, as
+    a share of the one expected of mixtures with those weights (1: dissolve, however much moves in it; 0: none is lost).
     """
 
     start: Ints
@@ -62,14 +62,14 @@ class Hypotheses:
         return ends_differ & mixed & bounded
 
     def explained(self) -> Floats:
-        """How much of the change is explained as one transition over exactly this interval; the largest is the best bound."""
+        """How much of the change is explained as one transition over exactly this interval."""
         doubt = 2 * self.residual + np.abs(self.before) + np.abs(self.after) + self.nonlinearity + self.backward
         return self.difference * (1 - doubt)
 
 
 def distance(gram: Floats, first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> Floats:
     """Squared distances of pairs of frames, from their Gram matrix."""
-    return np.maximum(gram[first, first] + gram[second, second] - 2 * gram[first, second], 0)
+    return np.asarray(np.maximum(gram[first, first] + gram[second, second] - 2 * gram[first, second], 0), np.float32)
 
 
 def hypotheses(evidence: Evidence, shortest: int, longest: int) -> Hypotheses:
@@ -80,7 +80,8 @@ def hypotheses(evidence: Evidence, shortest: int, longest: int) -> Hypotheses:
     parts = [of_pairs(evidence, np.arange(count - length), length) for length in lengths if 2 <= length < count]
     if not parts:
         return of_pairs(evidence, np.arange(0), 2)
-    return Hypotheses(*(np.concatenate(columns) for columns in zip(*(vars(part).values() for part in parts), strict=True)))
+    columns = zip(*(vars(part).values() for part in parts), strict=True)
+    return Hypotheses(*(np.concatenate(column) for column in columns))
 
 
 def of_pairs(evidence: Evidence, start: Ints, length: int) -> Hypotheses:
@@ -94,7 +95,7 @@ def of_pairs(evidence: Evidence, start: Ints, length: int) -> Hypotheses:
 
     def weight(frames: Ints) -> Floats:
         mixed = gram[frames, last] - gram[frames, first] - gram[first, last] + gram[first, first]
-        return mixed / difference[:, None]
+        return np.asarray(mixed / difference[:, None], np.float32)
 
     weights = weight(middle)
     off_line = np.maximum(distance(gram, middle, first) / difference[:, None] - weights**2, 0)

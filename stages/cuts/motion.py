@@ -29,7 +29,7 @@ def unexplained(first: Thumbnail, second: Thumbnail, *, any_light: bool = False)
     flow = flow_field.calc(left, right, None)  # type: ignore[call-overload]
     x, y = np.meshgrid(np.arange(WIDTH, dtype=np.float32), np.arange(HEIGHT, dtype=np.float32))
     moved = cv2.remap(right, x + flow[..., 0], y + flow[..., 1], cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
-    return _mean_square(left, moved), _mean_square(left, right)
+    return _mean_square(left, np.asarray(moved, np.uint8)), _mean_square(left, right)
 
 
 def _luma(thumb: Thumbnail) -> Luma:
@@ -40,8 +40,11 @@ def _levelled(first: Luma, second: Luma) -> tuple[Luma, Luma]:
     """Both around middle grey with the larger of the two contrasts."""
     deviations = [max(float(luma.std()), 1.0) for luma in (first, second)]
     gains = [min(max(deviations) / deviation, MOST_GAIN) for deviation in deviations]
-    scaled = [128 + (luma - luma.mean()) * gain for luma, gain in zip((first, second), gains, strict=True)]
-    return tuple(np.clip(luma, 0, 255).astype(np.uint8) for luma in scaled)  # type: ignore[return-value]
+
+    def level(luma: Luma, gain: float) -> Luma:
+        return np.asarray(np.clip(128 + (luma - luma.mean()) * gain, 0, 255), np.uint8)
+
+    return level(first, gains[0]), level(second, gains[1])
 
 
 def _mean_square(first: Luma, second: Luma) -> float:

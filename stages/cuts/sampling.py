@@ -6,7 +6,7 @@ from fractions import Fraction
 
 
 class PtsSampler:
-    """Takes the first frame at or after every 1/``rate`` seconds, counted from the first frame; None takes every frame."""
+    """Takes the first frame at or after every 1/``rate`` seconds, counted from the first frame; None takes all."""
 
     def __init__(self, rate: float | None, time_base: Fraction) -> None:
         self._step = None if rate is None else 1 / (Fraction(rate).limit_denominator(1000) * time_base)

@@ -1,4 +1,4 @@
-"""Thumbnails of a whole video on disk: a three-hour film at 60 frames per second takes 2 GB there and none of memory."""
+"""Thumbnails of a whole video on disk: a three-hour film at 60 frames per second takes 2 GB there, none in memory."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """Thumbnails: each frame area-averaged to 64 × 36, kept as planar YUV 4:2:0 (I420).
 
-The planes of the decoded frame are shrunk one by one where they lie, so that no full-size frame is ever converted or copied.
+The planes of the decoded frame are shrunk one by one where they lie: no full-size frame is ever converted or copied.
 """
 
 from __future__ import annotations
@@ -37,11 +37,12 @@ def thumbnail(frame: av.VideoFrame) -> Thumbnail:
     shift = frame.format.components[0].bits - 8
     result = np.empty(THUMBNAIL_SIZE, np.uint8)
     for plane, (part, (height, width)) in zip(frame.planes, PLANES, strict=False):
-        samples: npt.NDArray[Any] = np.frombuffer(plane, np.dtype("<u2") if shift else np.uint8)
+        samples: npt.NDArray[Any] = np.frombuffer(memoryview(plane), np.dtype("<u2") if shift else np.dtype(np.uint8))
         samples = samples.reshape(plane.height, -1)[:, : plane.width]
         samples = samples[:: max(1, plane.height // (LEAST_LINES * height))]
         if shift:
-            result[part] = (cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA) >> shift).reshape(-1)
+            small = np.asarray(cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA), np.uint16)
+            result[part] = (small >> shift).reshape(-1)
         else:
             cv2.resize(samples, (width, height), dst=result[part].reshape(height, width), interpolation=cv2.INTER_AREA)
     return result

@@ -1,9 +1,10 @@
 """How sure it is that an interval is a dissolve or a wipe: logistic regression on what was measured.
 
 The weights were fitted to about 4000 intervals of generated videos (pans, zooms, whip pans, objects passing, gestures,
-handheld cameras, grain, darkness, flashes, changes of exposure and of focus; and 275 fades, dissolves and wipes) and of real films. The length
-is no measure on purpose: shots of generated videos are short, so that it would speak for every slow movement in a long shot.
-Fitted to one half of the sources they judge the other half nearly as well as their own: docs/cut_detection.md.
+handheld cameras, grain, darkness, flashes, changes of exposure and of focus, and 275 fades, dissolves and wipes) and of
+real films. The length is no measure on purpose: shots of generated videos are short, so that it would speak for every
+slow movement in a long shot. Fitted to one half of the sources the weights judge the other half nearly as well as their
+own (docs/cut_detection.md).
 """
 
 from __future__ import annotations

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
+from itertools import pairwise
 from pathlib import Path
 
 import av
@@ -54,7 +55,7 @@ def test_trailer(trailer: Path, tmp_path: Path) -> None:
     assert [start for kind, start, end in found if kind == "cut"] == [593, 864, 900, 988, 1049]
     for frame in (0, 240, 330, 775, 1230):
         assert any(kind == "fade" and start <= frame < end for kind, start, end in found), frame
-    for (_, _, end), (_, start, _) in zip(found, found[1:], strict=False):
+    for (_, _, end), (_, start, _) in pairwise(found):
         assert end <= start
     assert all(0 <= one.score <= 1 and one.rate in ("native", "8", "2") for one in video.transitions)
 
@@ -82,7 +83,12 @@ RECIPES = [
     Recipe("dissolves-h264", 502, H264_SHORT, SHOTS, (Join("dissolve", 0.4), Join("cut"), Join("dissolve", 1.2))),
     Recipe("slow-dissolve-hevc", 503, HEVC, SHOTS[:2], (Join("dissolve", 2.5),)),
     Recipe(
-        "fades-vfr", 504, H264_VFR, SHOTS, (Join("fade", 0.8, "black"), Join("fade", 1.2, "white", 0.2), Join("cut")), "30"
+        "fades-vfr",
+        504,
+        H264_VFR,
+        SHOTS,
+        (Join("fade", 0.8, "black"), Join("fade", 1.2, "white", 0.2), Join("cut")),
+        "30",
     ),
     Recipe("wipes-60", 505, H264_LONG, SHOTS[1:], (Join("wipe", 0.8, "left"), Join("wipe", 1.5, "down")), "60"),
     Recipe("mixed-mpeg4", 506, MPEG4_B, SHOTS, (Join("cut"), Join("dissolve", 0.8), Join("fade", 0.6, "black")), "25"),
@@ -162,13 +168,17 @@ def test_deadline(bikes: Path, tmp_path: Path) -> None:
 
 
 def test_rates_in_short_and_at_length() -> None:
-    config = CutDetection.Config.model_validate({"rates": ["native", 8, {"rate": 2, "detector": "hash", "threshold": 0.3}]})
+    config = CutDetection.Config.model_validate(
+        {"rates": ["native", 8, {"rate": 2, "detector": "hash", "threshold": 0.3}]}
+    )
     assert [rate.rate for rate in config.rates] == ["native", 8.0, 2.0]
     assert [rate.detector for rate in config.rates] == ["content", "content", "hash"]
     assert CutDetection.Config().rates == CutDetection.Config(rates=["native", 8, 2]).rates
 
 
-@pytest.mark.parametrize("rates", [[], ["fast"], [0], [-2], [{"rate": 2, "detector": "magic"}], [{"rate": 2, "color": 1}]])
+@pytest.mark.parametrize(
+    "rates", [[], ["fast"], [0], [-2], [{"rate": 2, "detector": "magic"}], [{"rate": 2, "color": 1}]]
+)
 def test_bad_rates(rates: list[object]) -> None:
     with pytest.raises(ValidationError):
         CutDetection.Config(rates=rates)

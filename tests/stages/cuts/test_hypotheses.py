@@ -33,12 +33,16 @@ def ramp() -> np.ndarray:
     return np.clip((np.arange(64) - FIRST) / LENGTH, 0, 1)
 
 
+PLANES = ((0, HEIGHT, WIDTH), (LUMA_SIZE, HEIGHT // 2, WIDTH // 2), (LUMA_SIZE * 5 // 4, HEIGHT // 2, WIDTH // 2))
+
+
 def wipe() -> Thumbnails:
     thumbs = np.repeat(BEFORE[None], 64, axis=0)
     for thumb, share in zip(thumbs, ramp(), strict=True):
-        for offset, height, width in ((0, HEIGHT, WIDTH), (LUMA_SIZE, HEIGHT // 2, WIDTH // 2), (LUMA_SIZE * 5 // 4, HEIGHT // 2, WIDTH // 2)):
-            plane = thumb[offset : offset + height * width].reshape(height, width)
-            plane[:, : round(share * width)] = AFTER[offset : offset + height * width].reshape(height, width)[:, : round(share * width)]
+        for first, height, width in PLANES:
+            part = slice(first, first + height * width)
+            columns = round(share * width)
+            thumb[part].reshape(height, width)[:, :columns] = AFTER[part].reshape(height, width)[:, :columns]
     return thumbs
 
 

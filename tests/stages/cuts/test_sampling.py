@@ -12,7 +12,11 @@ from stages.cuts.sampling import PtsSampler
 STEPS = st.lists(st.integers(1, 5000), min_size=1, max_size=200)
 
 
-@given(STEPS, st.sampled_from([0.5, 2.0, 8.0, 12.5]), st.sampled_from([Fraction(1, 90000), Fraction(1, 1000), Fraction(1001, 24000)]))
+@given(
+    STEPS,
+    st.sampled_from([0.5, 2.0, 8.0, 12.5]),
+    st.sampled_from([Fraction(1, 90000), Fraction(1, 1000), Fraction(1001, 24000)]),
+)
 def test_one_frame_in_each_interval_that_has_one(steps: list[int], rate: float, time_base: Fraction) -> None:
     pts = [sum(steps[:n]) for n in range(len(steps) + 1)]
     sampler = PtsSampler(rate, time_base)
