@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -32,7 +33,9 @@ def audio_errors() -> Iterator[None]:
         raise AudioError(reason(error)) from error
 
 
-def add_audio(output: OutputContainer, cursor: AudioCursor, start_s: Fraction, stop_s: Fraction) -> Iterator[av.Packet]:
+def add_audio(
+    output: OutputContainer, cursor: AudioCursor, start_s: Fraction, stop_s: Fraction
+) -> Iterator[av.Packet[Any]]:
     """Add an audio stream to ``output`` and return the packets to mux into it, with time counted from ``start_s``.
 
     The first packets may lie before time 0: the muxer's edit list hides what comes before, to the sample.
@@ -52,8 +55,12 @@ def add_audio(output: OutputContainer, cursor: AudioCursor, start_s: Fraction, s
 
 
 def _copied(
-    output: OutputContainer, source: AudioStream, first: av.Packet, rest: Iterator[av.Packet], start_s: Fraction
-) -> Iterator[av.Packet]:
+    output: OutputContainer,
+    source: AudioStream,
+    first: av.Packet[Any],
+    rest: Iterator[av.Packet[Any]],
+    start_s: Fraction,
+) -> Iterator[av.Packet[Any]]:
     target = output.add_stream_from_template(source, opaque=True)
     time_base = Fraction(1, source.codec_context.sample_rate)
     target.time_base = time_base
@@ -61,12 +68,12 @@ def _copied(
 
 
 def _retimed(
-    target: AudioStream, first: av.Packet, rest: Iterator[av.Packet], start_s: Fraction, time_base: Fraction
-) -> Iterator[av.Packet]:
-    packet: av.Packet | None = first
+    target: AudioStream, first: av.Packet[Any], rest: Iterator[av.Packet[Any]], start_s: Fraction, time_base: Fraction
+) -> Iterator[av.Packet[Any]]:
+    packet: av.Packet[Any] | None = first
     last_pts: int | None = None
     while packet is not None:
-        pts = round((packet.pts * packet.time_base - start_s) / time_base)
+        pts = round(((packet.pts or 0) * packet.time_base - start_s) / time_base)
         if last_pts is None or pts > last_pts:
             packet.duration = round((packet.duration or 0) * packet.time_base / time_base)
             packet.time_base = time_base
@@ -77,8 +84,12 @@ def _retimed(
 
 
 def _encoded(
-    output: OutputContainer, source: AudioStream, first: av.Packet, rest: Iterator[av.Packet], start_s: Fraction
-) -> Iterator[av.Packet]:
+    output: OutputContainer,
+    source: AudioStream,
+    first: av.Packet[Any],
+    rest: Iterator[av.Packet[Any]],
+    start_s: Fraction,
+) -> Iterator[av.Packet[Any]]:
     rate = source.codec_context.sample_rate
     rate = rate if rate in _AAC_RATES else 48000
     channels = source.codec_context.layout.nb_channels
@@ -88,17 +99,17 @@ def _encoded(
 
 
 def _transcoded(
-    target: AudioStream, source: AudioStream, first: av.Packet, rest: Iterator[av.Packet], start_s: Fraction
-) -> Iterator[av.Packet]:
+    target: AudioStream, source: AudioStream, first: av.Packet[Any], rest: Iterator[av.Packet[Any]], start_s: Fraction
+) -> Iterator[av.Packet[Any]]:
     source.codec_context.flush_buffers()
-    packet: av.Packet | None = first
+    packet: av.Packet[Any] | None = first
     while packet is not None:
         try:
             frames = source.decode(packet)
         except av.error.InvalidDataError:
             frames = []
         for frame in frames:
-            if frame.pts is not None:
+            if frame.pts is not None and frame.time_base is not None:
                 time_base = Fraction(1, frame.sample_rate)
                 frame.pts = round((frame.pts * frame.time_base - start_s) / time_base)
                 frame.time_base = time_base

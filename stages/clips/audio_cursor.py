@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 from av.audio.stream import AudioStream
@@ -28,21 +29,22 @@ class AudioCursor:
         self._deadline = deadline
         self._resources = ExitStack()
         self.stream: AudioStream | None = None
+        self._packets: Iterator[av.Packet[AudioStream]] = iter(())
         self._open()
 
     def close(self) -> None:
         """Close the file."""
         self._resources.close()
 
-    def packets(self, start_s: Fraction, stop_s: Fraction) -> Iterator[av.Packet]:
+    def packets(self, start_s: Fraction, stop_s: Fraction) -> Iterator[av.Packet[Any]]:
         """Copies of the packets that sound between two times of the source in seconds, and of the one before them:
         decoders of overlapping transforms need it to give the first one right.
 
         Ask for ascending spans; they may overlap by a few packets.
         """
-        if self.stream is None:
+        time_base = self.stream.time_base if self.stream is not None else None
+        if time_base is None:
             return
-        time_base = self.stream.time_base
         start, stop = math.floor(start_s / time_base), math.ceil(stop_s / time_base)
         if self._forgot and self._recent and _pts(self._recent[0]) > start:
             self._open()
@@ -59,7 +61,7 @@ class AudioCursor:
                 before = None
             yield _clone(packet)
 
-    def _read(self) -> Iterator[av.Packet]:
+    def _read(self) -> Iterator[av.Packet[Any]]:
         for packet in self._packets:
             self._deadline.check()
             if packet.size == 0 or (packet.pts is None and packet.dts is None):
@@ -74,20 +76,20 @@ class AudioCursor:
         self._resources.close()
         container, _ = self._resources.enter_context(open_video(self._path))
         self.stream = next((s for s in container.streams.audio if s.codec_context is not None), None)
-        self._recent: deque[av.Packet] = deque()
+        self._recent: deque[av.Packet[Any]] = deque()
         self._forgot = False
         if self.stream is not None:
             discard_other_streams(container, self.stream)
             self._packets = container.demux(self.stream)
 
 
-def _pts(packet: av.Packet) -> int:
+def _pts(packet: av.Packet[Any]) -> int:
     pts = packet.dts if packet.pts is None else packet.pts
     assert pts is not None
     return pts
 
 
-def _clone(packet: av.Packet) -> av.Packet:
+def _clone(packet: av.Packet[Any]) -> av.Packet[Any]:
     clone = av.Packet(bytes(packet))
     clone.stream = packet.stream
     clone.time_base = packet.time_base

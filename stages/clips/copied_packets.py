@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Any
 
 import av
 import numpy as np
@@ -19,14 +20,14 @@ def copied_frames(span: Span, packet_frames: npt.NDArray[np.int64]) -> npt.NDArr
     return frames[frames >= span.copy_first]
 
 
-def copied_packets(cursor: PacketCursor, span: Span, packet_frames: npt.NDArray[np.int64]) -> Iterator[av.Packet]:
+def copied_packets(cursor: PacketCursor, span: Span, packet_frames: npt.NDArray[np.int64]) -> Iterator[av.Packet[Any]]:
     """One packet per copied frame, in decode order.
 
     Leading pictures, which are shown before the span, are left out. A packet without a frame of its own, such as
     the second field of a picture, is joined to the packet before it.
     """
     cursor.move_to(span.first_packet)
-    pending: av.Packet | None = None
+    pending: av.Packet[Any] | None = None
     leaves_out = False
     for frame in packet_frames[span.first_packet : span.stop_packet].tolist():
         packet = cursor.next()
@@ -46,7 +47,7 @@ def copied_packets(cursor: PacketCursor, span: Span, packet_frames: npt.NDArray[
         yield pending
 
 
-def _joined(first: av.Packet, second: av.Packet) -> av.Packet:
+def _joined(first: av.Packet[Any], second: av.Packet[Any]) -> av.Packet[Any]:
     packet = av.Packet(bytes(first) + bytes(second))
     packet.is_keyframe = first.is_keyframe
     return packet

@@ -5,11 +5,12 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any, cast
 
 import av
 import numpy as np
 import numpy.typing as npt
-from av.sidedata.sidedata import Type as SideDataType
+from av.sidedata.sidedata import SideData
 from av.video.stream import VideoStream
 
 from curation.errors import ItemError
@@ -94,12 +95,12 @@ def shifted_frames(
 
 def copy_display_matrix(frame: av.VideoFrame, target: VideoStream) -> None:
     """Let players turn the clip as they turn the source."""
-    matrix = frame.side_data.get(SideDataType.DISPLAYMATRIX)
+    matrix = cast("SideData | None", frame.side_data.get("DISPLAYMATRIX"))
     if matrix is not None:
         target.set_display_matrix(struct.unpack("=9i", bytes(matrix)[:36]))
 
 
-def _encoded(video: VideoStream, frames: Iterator[av.VideoFrame]) -> Iterator[av.Packet]:
+def _encoded(video: VideoStream, frames: Iterator[av.VideoFrame]) -> Iterator[av.Packet[Any]]:
     try:
         for frame in frames:
             yield from video.encode(frame)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -36,7 +37,7 @@ def open_clip(path: Path, time_base: Fraction) -> Iterator[OutputContainer]:
         raise ItemError(f"cannot write the clip as mp4: {reason(error)}") from error
 
 
-def mux(output: OutputContainer, video: Iterable[av.Packet], audio: Iterator[av.Packet]) -> bool:
+def mux(output: OutputContainer, video: Iterable[av.Packet[Any]], audio: Iterator[av.Packet[Any]]) -> bool:
     """Write both in the order of their decode times. Returns whether there was any audio packet.
 
     Raises:
@@ -57,7 +58,9 @@ def mux(output: OutputContainer, video: Iterable[av.Packet], audio: Iterator[av.
     return has_audio
 
 
-def _mux_sound(output: OutputContainer, packet: av.Packet, following: Iterator[av.Packet]) -> av.Packet | None:
+def _mux_sound(
+    output: OutputContainer, packet: av.Packet[Any], following: Iterator[av.Packet[Any]]
+) -> av.Packet[Any] | None:
     with audio_errors():
         output.mux_one(packet)
         return next(following, None)
@@ -76,7 +79,7 @@ class ClipClock:
     pts: npt.NDArray[np.int64]
     time_base: Fraction
 
-    def stamp(self, packets: Iterable[av.Packet], target: VideoStream) -> Iterator[av.Packet]:
+    def stamp(self, packets: Iterable[av.Packet[Any]], target: VideoStream) -> Iterator[av.Packet[Any]]:
         """Give the packets, which come in decode order, their times and their stream.
 
         The decode times are the display times of the clip's frames in ascending order, delayed by as many frames
@@ -98,5 +101,5 @@ class ClipClock:
             yield packet
 
 
-def _seconds(packet: av.Packet) -> float:
-    return float(packet.dts * packet.time_base)
+def _seconds(packet: av.Packet[Any]) -> float:
+    return float((packet.dts or 0) * packet.time_base)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import av
 from av.container import InputContainer
@@ -27,7 +28,7 @@ class PacketCursor:
         self._path = path
         self._deadline = deadline
         self._resources = ExitStack()
-        self._packets: Iterator[av.Packet] | None = None
+        self._packets: Iterator[av.Packet[Any]] | None = None
         self.position = 0
         self.container: InputContainer
         self.stream: VideoStream
@@ -44,7 +45,7 @@ class PacketCursor:
         while self.position < number:
             self.next()
 
-    def next(self) -> av.Packet | None:
+    def next(self) -> av.Packet[Any] | None:
         """The next packet; None at the end of the file."""
         self._deadline.check()
         assert self._packets is not None

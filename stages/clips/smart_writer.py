@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -30,7 +31,7 @@ from stages.clips.splices import open_splice
 class _EncodedPart:
     """Samples in decode order and the frames of the source that they hold."""
 
-    samples: list[av.Packet]
+    samples: list[av.Packet[Any]]
     frames: npt.NDArray[np.int64]
 
 
@@ -86,7 +87,7 @@ class SmartWriter:
             samples = chain(head.samples, self._copied(span, splice), tail.samples)
             return mux(output, clock.stamp(samples, video), audio)
 
-    def _copied(self, span: Span, splice: Splice) -> Iterator[av.Packet]:
+    def _copied(self, span: Span, splice: Splice) -> Iterator[av.Packet[Any]]:
         packets = copied_packets(self._packets, span, self._source.packet_frames)
         for number, packet in enumerate(packets):
             yield splice.copied(packet, follows_encoded=number == 0 and span.copy_first > span.first)
@@ -98,7 +99,7 @@ class SmartWriter:
         frames = self._frames.frames(first, stop)
         number, picture = next(frames)
         encoder = splice.open_encoder(picture, self._source.timeline.time_base, self._frames.stream.average_rate)
-        packets: list[av.Packet] = []
+        packets: list[av.Packet[Any]] = []
         try:
             for frame in shifted_frames(picture, number, frames, pts, span.first):
                 packets.extend(encoder.encode(frame))

@@ -31,5 +31,5 @@ class Source:
 
     def clip_pts(self, span: Span) -> npt.NDArray[np.int64]:
         """int64 [frames + 1]: PTS counted from the span's start, and its end."""
-        pts = self.timeline.pts[span.first : span.stop + 1]
-        return pts - pts[0]
+        pts: npt.NDArray[np.int64] = self.timeline.pts[span.first : span.stop + 1] - self.timeline.pts[span.first]
+        return pts

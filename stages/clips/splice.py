@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from fractions import Fraction
+from typing import Any
 
 import av
 from av.video.codeccontext import VideoCodecContext
@@ -32,11 +33,11 @@ class Splice(ABC):
         self._codec = stream.codec_context
         self._settings = settings
 
-    def can_follow_encoded(self, keyframe: av.Packet) -> bool:
+    def can_follow_encoded(self, keyframe: av.Packet[Any]) -> bool:
         """Whether a keyframe of the source may come after encoded packets."""
         return True
 
-    def can_start(self, keyframe: av.Packet) -> bool:
+    def can_start(self, keyframe: av.Packet[Any]) -> bool:
         """Whether decoders take a clip that starts with a copy of this keyframe without a warning."""
         return True
 
@@ -50,6 +51,7 @@ class Splice(ABC):
         if (frame.width, frame.height, frame.format.name) != (codec.width, codec.height, codec.pix_fmt):
             raise SpliceError("the size or pixel format of the stream changes")
         encoder = VideoCodecContext.create(self.encoder, "w")
+        assert isinstance(encoder, VideoCodecContext)
         configure_encoder(
             encoder,
             codec,
@@ -66,11 +68,11 @@ class Splice(ABC):
         """Options of the encoder."""
 
     @abstractmethod
-    def encoded(self, packet: av.Packet) -> av.Packet:
+    def encoded(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         """A packet of the encoder as a sample of the clip."""
 
     @abstractmethod
-    def copied(self, packet: av.Packet, *, follows_encoded: bool) -> av.Packet:
+    def copied(self, packet: av.Packet[Any], *, follows_encoded: bool) -> av.Packet[Any]:
         """A packet of the source as a sample of the clip.
 
         Raises:
@@ -82,7 +84,7 @@ class Splice(ABC):
         """The header of the track, once all of the clip's packets are there."""
 
 
-def sample(data: bytes, origin: av.Packet) -> av.Packet:
+def sample(data: bytes, origin: av.Packet[Any]) -> av.Packet[Any]:
     """A packet with other bytes."""
     packet = av.Packet(data)
     packet.is_keyframe = origin.is_keyframe

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import av
 from av.video.stream import VideoStream
@@ -43,10 +44,10 @@ class H264Splice(Splice):
         self._profile = profile
         self._own_sets: dict[bytes, None] = {}
 
-    def can_follow_encoded(self, keyframe: av.Packet) -> bool:
+    def can_follow_encoded(self, keyframe: av.Packet[Any]) -> bool:
         return any(avc.unit_type(unit) == avc.SLICE_IDR for unit in self._units(keyframe))
 
-    def can_start(self, keyframe: av.Packet) -> bool:
+    def can_start(self, keyframe: av.Packet[Any]) -> bool:
         # After another keyframe, pictures may still give orders about references before it, which the clip has not:
         # they decode to the same picture, but decoders complain ("mmco: unref short failure").
         return self.can_follow_encoded(keyframe)
@@ -64,7 +65,7 @@ class H264Splice(Splice):
             options["level"] = f"{self._codec.level // 10}.{self._codec.level % 10}"
         return options
 
-    def encoded(self, packet: av.Packet) -> av.Packet:
+    def encoded(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         picture = []
         for unit in split_annex_b(bytes(packet)):
             kind = avc.unit_type(unit)
@@ -74,7 +75,7 @@ class H264Splice(Splice):
                 picture.append(unit)
         return sample(join_length_prefixed(picture), packet)
 
-    def copied(self, packet: av.Packet, *, follows_encoded: bool) -> av.Packet:
+    def copied(self, packet: av.Packet[Any], *, follows_encoded: bool) -> av.Packet[Any]:
         known = {*self._source.sps, *self._source.pps}
         picture = []
         for unit in self._units(packet):
@@ -93,7 +94,7 @@ class H264Splice(Splice):
             raise SpliceError("the encoded parts need different parameter sets")
         return avc.build_avcc(self._source, avc.AvcSets(sps, pps, 0))
 
-    def _units(self, packet: av.Packet) -> list[bytes]:
+    def _units(self, packet: av.Packet[Any]) -> list[bytes]:
         try:
             return avc.split_units(bytes(packet), self._source.length_size)
         except ValueError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import av
 from av.video.stream import VideoStream
@@ -49,11 +50,11 @@ class HevcSplice(Splice):
             "x265-params": parameters,
         }
 
-    def encoded(self, packet: av.Packet) -> av.Packet:
+    def encoded(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         units = split_annex_b(bytes(packet))
         return sample(_join(unit for unit in units if _type(unit) not in (_PREFIX_SEI, _SUFFIX_SEI)), packet)
 
-    def copied(self, packet: av.Packet, *, follows_encoded: bool) -> av.Packet:
+    def copied(self, packet: av.Packet[Any], *, follows_encoded: bool) -> av.Packet[Any]:
         data = bytes(packet)
         try:
             units = list(split_length_prefixed(data, self._length_size) if self._length_size else split_annex_b(data))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import av
 
@@ -28,10 +29,10 @@ class Vp9Splice(Splice):
             "auto-alt-ref": "0",
         }
 
-    def encoded(self, packet: av.Packet) -> av.Packet:
+    def encoded(self, packet: av.Packet[Any]) -> av.Packet[Any]:
         return packet
 
-    def copied(self, packet: av.Packet, *, follows_encoded: bool) -> av.Packet:
+    def copied(self, packet: av.Packet[Any], *, follows_encoded: bool) -> av.Packet[Any]:
         return packet
 
     def extradata(self) -> bytes | None:

@@ -99,4 +99,5 @@ def _check_pictures(seen: npt.NDArray[np.uint8], span: Span, source: Source) -> 
 
 def _difference(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     """float32 [n]: mean absolute difference of two stacks of fingerprints."""
-    return np.abs(first.astype(np.int16) - second.astype(np.int16)).mean(axis=1, dtype=np.float32)
+    difference = np.abs(first.astype(np.int16) - second.astype(np.int16))
+    return np.asarray(difference.mean(axis=1), np.float32)
