@@ -16,7 +16,7 @@ from tests.end_to_end.compare import contents
 from tests.end_to_end.conftest import QUICK, Uninterrupted, curation
 
 KILLS = 10
-EARLIEST_S, LATEST_S = 2.0, 14.0
+EARLIEST_S, LATEST_S = 1.0, 11.0
 
 
 @pytest.mark.timeout(600)
