@@ -106,7 +106,7 @@ class CutDetection(Splitter):
         share = damage.share(decoded, announced)
         if share > self.config.max_damage:
             raise ItemError(
-                f"damaged: {damage}; {share:.1%} of its frames, cut_detection.max_damage is {self.config.max_damage:.1%}"
+                f"damaged: {damage}; {share:.1%} of its frames; max_damage is {self.config.max_damage:.1%}"
             )
         if share:
             video.notes.append(f"damaged: {damage}")

@@ -28,8 +28,7 @@ def test_never_more_than_there_is(
     named = [(f"stage{number}", run) for number, run in enumerate(annotators)]
     try:
         pools = share_out(splitters, named, cpus, gpus)
-    except UserError as error:
-        assert "\n" not in str(error)
+    except UserError:
         return
     assert [pool.name for pool in pools] == [SOURCE_POOL, *(name for name, _ in named)]
     assert sum(pool.actors * pool.num_cpus for pool in pools) <= cpus + 1e-9
