@@ -105,8 +105,6 @@ class CutDetection(Splitter):
     def _judge(self, video: SourceVideo, damage: Damage, decoded: int, announced: int) -> None:
         share = damage.share(decoded, announced)
         if share > self.config.max_damage:
-            raise ItemError(
-                f"damaged: {damage}; {share:.1%} of its frames; max_damage is {self.config.max_damage:.1%}"
-            )
+            raise ItemError(f"damaged: {damage}; {share:.1%} of its frames; max_damage is {self.config.max_damage:.1%}")
         if share:
             video.notes.append(f"damaged: {damage}")

@@ -9,7 +9,7 @@ import numpy as np
 from curation.video.types import Deadline, FrameIndex, Transition
 from stages.cuts.detectors import Hit
 from stages.cuts.fades import find_fades
-from stages.cuts.gradual import find_gradual
+from stages.cuts.gradual import CERTAIN, find_gradual
 from stages.cuts.hard import find_hard_cuts
 from stages.cuts.spool import ThumbnailSpool
 from stages.cuts.stats import FrameStats
@@ -76,7 +76,7 @@ def _gradual(
             shortest, longest = max(2, round(limits.shortest_s * fps)), round(limits.longest_s * fps)
             for one in find_gradual(thumbs, stride, shortest, longest):
                 result.append(Found("dissolve", start + one.start, start + one.end, one.score))
-    return _without_overlaps(result)
+    return [one for one in _without_overlaps(result) if one.score >= CERTAIN]
 
 
 def _stretches(hits: list[Hit], low: int, high: int, margin: int, longest: int) -> list[tuple[int, int]]:

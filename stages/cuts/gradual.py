@@ -15,8 +15,8 @@ from stages.cuts.verdict import with_motion, without_motion
 
 # Two hypotheses are looked at as one when the time that they share is more than this share of the time that they span.
 SAME = 0.4
-# Scores from which on a hypothesis is looked at with motion compensation, and believed.
-POSSIBLE, CERTAIN = 0.1, 0.5
+# Scores from which on a hypothesis is looked at with motion compensation, may widen a surer one, and is believed.
+POSSIBLE, SUPPORTING, CERTAIN = 0.1, 0.4, 0.7
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,7 @@ class Gradual:
 def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -> list[Gradual]:
     """Dissolves and wipes among consecutive frames uint8 [n, THUMBNAIL_SIZE].
 
+    What scores less than `CERTAIN` counts only beside a surer one that it overlaps.
     Each must leave some of both shots: none begins at the first frame or ends at the last.
     ``stride``: every so many frames are searched (all are used for bounding); ``shortest`` and ``longest``: lengths in
     frames.
@@ -49,7 +50,7 @@ def find_gradual(thumbs: Thumbnails, stride: int, shortest: int, longest: int) -
             continue
         seen |= moved(searched, start, end)
         score = with_motion(seen)
-        if score >= CERTAIN:
+        if score >= SUPPORTING:
             low, high = max(0, start * stride - longest), min(len(thumbs), end * stride + longest)
             around = thumbs[low:high]
             vectors = np.concatenate(picture_vectors(around), axis=1)
