@@ -6,6 +6,8 @@ coded frame give the same bytes, at a cost of microseconds.
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import av
 import numpy as np
 import numpy.typing as npt
@@ -43,10 +45,15 @@ def luma_bits(frame: av.VideoFrame) -> int:
 def fingerprint(frame: av.VideoFrame) -> npt.NDArray[np.uint8]:
     """uint8 [FINGERPRINT_SIZE]: luma at the centres of a ROWS × COLUMNS grid, the 8 most significant bits."""
     luma = luma_plane(frame)
-    height, width = luma.shape
-    rows = (2 * np.arange(ROWS) + 1) * height // (2 * ROWS)
-    columns = (2 * np.arange(COLUMNS) + 1) * width // (2 * COLUMNS)
-    points = luma[np.ix_(rows, columns)]
+    points = luma[_grid(*luma.shape)]
     if points.dtype != np.uint8:
         return np.right_shift(points, luma_bits(frame) - 8).astype(np.uint8).reshape(-1)
     return points.astype(np.uint8).reshape(-1)
+
+
+@lru_cache(maxsize=8)
+def _grid(height: int, width: int) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Row and column numbers of the grid points, shaped to index a plane."""
+    rows = (2 * np.arange(ROWS) + 1) * height // (2 * ROWS)
+    columns = (2 * np.arange(COLUMNS) + 1) * width // (2 * COLUMNS)
+    return rows[:, None], columns[None, :]
