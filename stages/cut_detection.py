@@ -6,6 +6,7 @@ Method and figures: docs/cut_detection.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from fractions import Fraction
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -16,7 +17,7 @@ from curation.video.damage import Damage
 from curation.video.reader import decode_frames, open_video
 from curation.video.types import SourceVideo, WrittenClip
 from stages.cuts.cascade import Limits, find_transitions
-from stages.cuts.detectors import DetectorName, RateDetector
+from stages.cuts.detectors import DetectorName, RateDetector, propose
 from stages.cuts.scan import scan
 from stages.cuts.spool import ThumbnailSpool
 
@@ -76,31 +77,35 @@ class CutDetection(Splitter):
         spool = ThumbnailSpool(video.workdir)
         damage = Damage()
         try:
-            with open_video(video.path, thread_count=max(1, int(self.num_cpus))) as (container, stream):
+            threads = max(1, int(self.num_cpus))
+            with open_video(video.path, thread_count=threads, is_filtered=False) as (container, stream):
                 time_base = stream.time_base
                 if time_base is None:
                     raise ItemError("the video stream has no time base")
-                detectors = [
-                    RateDetector(
-                        rate.detector,
-                        rate.threshold or DEFAULT_THRESHOLD[rate.detector],
-                        None if rate.rate == "native" else rate.rate,
-                        time_base,
-                    )
-                    for rate in self.config.rates
-                ]
-                result = scan(decode_frames(container, stream, video.deadline, damage), time_base, detectors, spool)
-                self._judge(video, damage, len(result.index.pts), stream.frames)
-            if len(result.index.pts) == 0:
+                index = scan(decode_frames(container, stream, video.deadline, damage), time_base, spool)
+                self._judge(video, damage, len(index.pts), stream.frames)
+            if len(index.pts) == 0:
                 raise ItemError("no frame of this video can be decoded")
             limits = Limits(self.config.shortest_s, self.config.longest_s)
-            video.frame_index = result.index
+            hits = propose(self._detectors(index.time_base), spool, index, video.deadline)
+            video.frame_index = index
             video.transitions = find_transitions(
-                result.hits, result.index, spool, limits, fades=self.config.fades, deadline=video.deadline
+                hits, index, spool, limits, fades=self.config.fades, deadline=video.deadline
             )
         finally:
             spool.close()
         return ()
+
+    def _detectors(self, time_base: Fraction) -> list[RateDetector]:
+        return [
+            RateDetector(
+                rate.detector,
+                rate.threshold or DEFAULT_THRESHOLD[rate.detector],
+                None if rate.rate == "native" else rate.rate,
+                time_base,
+            )
+            for rate in self.config.rates
+        ]
 
     def _judge(self, video: SourceVideo, damage: Damage, decoded: int, announced: int) -> None:
         share = damage.share(decoded, announced)

@@ -27,11 +27,15 @@ MAX_PIXELS = 1 << 26
 
 
 @contextmanager
-def open_video(path: Path, *, thread_count: int = 1) -> Iterator[tuple[InputContainer, VideoStream]]:
+def open_video(
+    path: Path, *, thread_count: int = 1, is_filtered: bool = True
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open a local file; yields the container and its first real video stream (no cover art).
 
     Only the file itself is read: FFmpeg may use the protocol `file` and the containers of `CONTAINERS`.
     Decoding uses ``thread_count`` slice threads (frame threads can deadlock when a stream is left early).
+    Without ``is_filtered`` frames to which no other refers (most B frames) come without the codec's loop filter: some
+    pixels differ by a few levels, the other frames are exact, and H.264 decodes in 15 % less time.
 
     Raises:
         ItemError: the file cannot be opened, has no video stream that this FFmpeg can decode, or frames of more than
@@ -55,7 +59,10 @@ def open_video(path: Path, *, thread_count: int = 1) -> Iterator[tuple[InputCont
             raise ItemError("the video codec is not known to this FFmpeg")
         if stream.width * stream.height > MAX_PIXELS:
             raise ItemError(f"frames of {stream.width} × {stream.height} pixels are larger than {MAX_PIXELS:,} in all")
-        stream.codec_context.options = {"max_pixels": str(MAX_PIXELS)}
+        stream.codec_context.options = {
+            "max_pixels": str(MAX_PIXELS),
+            "skip_loop_filter": "default" if is_filtered else "noref",
+        }
         stream.thread_type = "SLICE"
         stream.codec_context.thread_count = thread_count
         yield container, stream

@@ -10,7 +10,7 @@ import av
 import numpy as np
 
 from curation.errors import ItemError
-from curation.video.fingerprint import fingerprint
+from curation.video.fingerprint import fingerprint, is_same_coded_picture
 from curation.video.types import Deadline, FrameIndex
 from stages.clips.packet_cursor import PacketCursor
 from stages.clips.timeline import Timeline
@@ -66,7 +66,7 @@ class FrameCursor:
                 self._decoded.popleft()
                 if number < expected:
                     continue
-                if not np.array_equal(fingerprint(frame), self._index.fingerprints[number]):
+                if not is_same_coded_picture(fingerprint(frame), self._index.fingerprints[number]):
                     raise SourceMismatchError(f"frame {number} decodes differently the second time")
                 expected += 1
                 yield number, frame

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from curation.errors import ItemError
-from curation.video.fingerprint import FINGERPRINT_SIZE, fingerprint
+from curation.video.fingerprint import FINGERPRINT_SIZE, difference, fingerprint, is_same_coded_picture
 from curation.video.reader import open_video
 from curation.video.sampling import ClipSampler, FrameRequest, Frames
 from stages.clips.planner import Span
@@ -31,9 +31,9 @@ class ClipMismatchError(ItemError):
 def verify_clip(path: Path, span: Span, source: Source, requests: Mapping[str, FrameRequest]) -> dict[str, Frames]:
     """Decode a clip and return the frames that ``requests`` want, uint8 [n, h, w, c] by name.
 
-    The clip must have the span's number of frames, each at its time, starting at 0. Copied frames must have the very
-    fingerprints of the source's frames. Encoded frames must lie close to them, and closer than to the frames beyond
-    both ends of the shot.
+    The clip must have the span's number of frames, each at its time, starting at 0. Copied frames must have the
+    fingerprints of the source's frames, but for a loop filter. Encoded frames must lie close to them, and closer than
+    to the frames beyond both ends of the shot.
 
     Raises:
         ClipMismatchError: what differs, and at which frame.
@@ -78,26 +78,20 @@ def _check_pictures(seen: npt.NDArray[np.uint8], span: Span, source: Source) -> 
     wanted = fingerprints[span.first : span.stop]
     numbers = np.arange(span.first, span.stop)
     is_copied = (numbers >= span.copy_first) & (numbers < span.copy_stop)
-    differs = (seen != wanted).any(axis=1) & is_copied
+    differs = ~is_same_coded_picture(seen, wanted) & is_copied
     if differs.any():
         raise ClipMismatchError(f"copied frame {int(np.argmax(differs))} is not the source's frame")
     encoded = np.flatnonzero(~is_copied)
     if not len(encoded):
         return
-    error = _difference(seen[encoded], wanted[encoded])
+    error = difference(seen[encoded], wanted[encoded])
     if (error > MAX_CODING_DIFFERENCE).any():
         raise ClipMismatchError(f"encoded frame {int(encoded[np.argmax(error)])} is far from the source's frame")
     before = range(max(0, span.shot.first - NEIGHBOUR_FRAMES), span.shot.first)
     behind = range(span.shot.stop, min(len(fingerprints), span.shot.stop + NEIGHBOUR_FRAMES))
     for neighbour in (*before, *behind):
         foreign = fingerprints[neighbour][None]
-        can_tell = _difference(wanted[encoded], foreign) >= MIN_SHOT_DIFFERENCE
-        confused = can_tell & (_difference(seen[encoded], foreign) <= error)
+        can_tell = difference(wanted[encoded], foreign) >= MIN_SHOT_DIFFERENCE
+        confused = can_tell & (difference(seen[encoded], foreign) <= error)
         if confused.any():
             raise ClipMismatchError(f"encoded frame {int(encoded[np.argmax(confused)])} looks like another shot")
-
-
-def _difference(first: npt.NDArray[np.uint8], second: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
-    """float32 [n]: mean absolute difference of two stacks of fingerprints."""
-    difference = np.abs(first.astype(np.int16) - second.astype(np.int16))
-    return np.asarray(difference.mean(axis=1), np.float32)

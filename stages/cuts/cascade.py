@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 
-from curation.video.types import Deadline, FrameIndex, Transition
-from stages.cuts.detectors import Hit
+from curation.video.types import Deadline, FrameIndex, Transition, TransitionKind
 from stages.cuts.fades import find_fades
 from stages.cuts.gradual import CERTAIN, find_gradual
 from stages.cuts.hard import find_hard_cuts
+from stages.cuts.hits import Hit, Hits
 from stages.cuts.spool import ThumbnailSpool
 from stages.cuts.stats import FrameStats
 
@@ -34,44 +35,46 @@ class Limits:
 class Found:
     """A transition in frame numbers: frames start … end − 1 belong to neither shot (cut: start == end)."""
 
-    kind: str
+    kind: TransitionKind
     start: int
     end: int
     score: float
 
 
 def find_transitions(
-    hits: list[Hit], index: FrameIndex, spool: ThumbnailSpool, limits: Limits, *, fades: bool = True,
+    hits: Hits, index: FrameIndex, spool: ThumbnailSpool, limits: Limits, *, fades: bool = True,
     deadline: Deadline | None = None,
 ) -> list[Transition]:  # fmt: skip
     """Transitions in time order; none overlap."""
     if len(spool) < 2:
         return []
     fps = _frame_rate(index)
+    deadline = deadline or Deadline()
     stats = FrameStats.of(spool)
+    deadline.check()
     faded = find_fades(spool, stats, fps, limits.longest_s) if fades else []
     found = [Found("fade", fade.start, fade.end, fade.score) for fade in faded]
-    native = {hit.frame for hit in hits if hit.rate == "native"}
-    outside = {frame for frame in native if not any(fade.start <= frame <= fade.end for fade in found)}
-    found += [Found("cut", frame, frame, score) for frame, score in find_hard_cuts(outside, spool, stats, fps).items()]
+    sudden = {hit.before + 1 + int(np.argmax(stats.step[hit.before + 1 : hit.frame + 1])) for hit in hits}
+    for fade in faded:
+        sudden.difference_update(range(fade.start, fade.end + 1))
+    found += [Found("cut", frame, frame, score) for frame, score in find_hard_cuts(sudden, spool, stats, fps).items()]
     found.sort(key=lambda one: one.start)
     found += _gradual(hits, spool, found, fps, limits, deadline)
     found.sort(key=lambda one: one.start)
-    return [_transition(one, hits, index) for one in found]
+    stamps = np.append(index.pts, index.end_pts)
+    return [_transition(one, hits, stamps) for one in found]
 
 
 def _gradual(
-    hits: list[Hit], spool: ThumbnailSpool, known: list[Found], fps: float, limits: Limits, deadline: Deadline | None
+    hits: Hits, spool: ThumbnailSpool, known: list[Found], fps: float, limits: Limits, deadline: Deadline
 ) -> list[Found]:
     stride = max(1, round(fps / SEARCH_FPS))
     margin = round(1.5 * limits.longest_s * fps)
     ends = [0, *(edge for one in known for edge in (one.start, one.end)), len(spool)]
     result = []
     for low, high in zip(ends[::2], ends[1::2], strict=True):
-        inside = [hit for hit in hits if low <= hit.before and hit.frame < high]
-        for start, end in _stretches(inside, low, high, margin, round(STRETCH_SECONDS * fps)):
-            if deadline is not None:
-                deadline.check()
+        for start, end in _stretches(hits.within(low, high), low, high, margin, round(STRETCH_SECONDS * fps)):
+            deadline.check()
             thumbs = spool.read(start, end)
             shortest, longest = max(2, round(limits.shortest_s * fps)), round(limits.longest_s * fps)
             for one in find_gradual(thumbs, stride, shortest, longest):
@@ -114,11 +117,9 @@ def _without_overlaps(found: list[Found]) -> list[Found]:
     return kept
 
 
-def _transition(one: Found, hits: list[Hit], index: FrameIndex) -> Transition:
-    stamps = np.append(index.pts, index.end_pts)
-    seen_by = [hit.rate for hit in hits if hit.before < max(one.end, one.start + 1) and hit.frame >= one.start]
-    rate = seen_by[0] if seen_by else "native"
-    return Transition(one.kind, int(stamps[one.start]), int(stamps[one.end]), rate, round(one.score, 4))  # type: ignore[arg-type]
+def _transition(one: Found, hits: Hits, stamps: npt.NDArray[np.int64]) -> Transition:
+    rate = hits.rate_that_saw(one.start, one.end)
+    return Transition(one.kind, int(stamps[one.start]), int(stamps[one.end]), rate, round(one.score, 4))
 
 
 def _frame_rate(index: FrameIndex) -> float:

@@ -1,31 +1,27 @@
-"""The PySceneDetect detectors of the cascade: each at its rate, all fed from one decode."""
+"""The PySceneDetect detectors of the cascade: each at its rate, all fed with the thumbnails of one decode."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from curation.video.types import Deadline, FrameIndex
+from stages.cuts.hits import Hit, Hits
 from stages.cuts.sampling import PtsSampler
+from stages.cuts.spool import ThumbnailSpool
+from stages.cuts.thumbnail import to_bgr
 
 if TYPE_CHECKING:
     from scenedetect.common import FrameTimecode
     from scenedetect.detector import SceneDetector
 
+FRAMES_IN_A_ROW = 256
+
 DetectorName = Literal["content", "adaptive", "histogram", "hash"]
-
-
-@dataclass(frozen=True)
-class Hit:
-    """A detector at ``rate`` saw the picture change between the frames numbered ``before`` and ``frame``."""
-
-    rate: str
-    before: int
-    frame: int
 
 
 class RateDetector:
@@ -53,8 +49,21 @@ class RateDetector:
         self._last = number
         timecode = self._timecode(pts)
         for cut in self._detector.process_frame(timecode, bgr):
-            before, frame = self._frames.get(cut.pts, (number, number))
+            before, frame = self._frames.get(cut.pts, (number - 1, number))
             self.hits.append(Hit(self.label, before, frame))
+
+
+def propose(detectors: Iterable[RateDetector], spool: ThumbnailSpool, index: FrameIndex, deadline: Deadline) -> Hits:
+    """Show all frames to all detectors, many in a row: between two decoded frames each would cost twice as much."""
+    detectors = tuple(detectors)
+    for start in range(0, len(spool), FRAMES_IN_A_ROW):
+        deadline.check()
+        thumbs = spool.read(start, start + FRAMES_IN_A_ROW)
+        for number, thumb in enumerate(thumbs, start):
+            bgr = to_bgr(thumb)
+            for detector in detectors:
+                detector.feed(number, int(index.pts[number]), bgr)
+    return Hits(hit for detector in detectors for hit in detector.hits)
 
 
 def _timecodes(time_base: Fraction, rate: float | None) -> Callable[[int], FrameTimecode]:

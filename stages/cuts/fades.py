@@ -50,6 +50,7 @@ def find_fades(spool: ThumbnailSpool, stats: FrameStats, fps: float, longest_s: 
         end, in_score = _ramp(spool, last, 1, longest, target, faintest)
         if _is_flash(spool, start, end, fps):
             continue
+        start = max(start, found[-1].end) if found else start
         if max(out_score, in_score) >= 0.5:
             found.append(Fade(max(0, start), min(len(spool), end + 1), max(out_score, in_score)))
     return found

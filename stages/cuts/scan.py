@@ -1,9 +1,8 @@
-"""The one pass over the video: PTS, fingerprints, thumbnails, and the hits of the three detectors."""
+"""The one pass over the video: PTS, fingerprints and thumbnails of all frames."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from fractions import Fraction
 
 import av
@@ -12,40 +11,23 @@ import numpy.typing as npt
 
 from curation.video.fingerprint import FINGERPRINT_SIZE, fingerprint
 from curation.video.types import FrameIndex
-from stages.cuts.detectors import Hit, RateDetector
 from stages.cuts.spool import ThumbnailSpool
-from stages.cuts.thumbnail import thumbnail, to_bgr
+from stages.cuts.thumbnail import thumbnail
 
 
-@dataclass(frozen=True)
-class Scan:
-    """What one decode gave. ``spool`` holds a thumbnail of each frame of ``index``."""
-
-    index: FrameIndex
-    spool: ThumbnailSpool
-    hits: list[Hit]
-
-
-def scan(
-    frames: Iterable[av.VideoFrame], time_base: Fraction, detectors: list[RateDetector], spool: ThumbnailSpool
-) -> Scan:
-    """Read all frames once, in display order."""
+def scan(frames: Iterable[av.VideoFrame], time_base: Fraction, spool: ThumbnailSpool) -> FrameIndex:
+    """Read all frames once, in display order; ``spool`` gets the thumbnail of each."""
     pts: list[int] = []
     fingerprints = bytearray()
     duration = 0
-    for number, frame in enumerate(frames):
+    for frame in frames:
         assert frame.pts is not None
         pts.append(frame.pts)
         duration = frame.duration or 0
         fingerprints += fingerprint(frame).tobytes()
-        thumb = thumbnail(frame)
-        spool.append(thumb)
-        bgr = to_bgr(thumb)
-        for detector in detectors:
-            detector.feed(number, frame.pts, bgr)
+        spool.append(thumbnail(frame))
     times = np.array(pts, np.int64)
-    index = FrameIndex(times, _end(times, duration), time_base, _rows(fingerprints))
-    return Scan(index, spool, [hit for detector in detectors for hit in detector.hits])
+    return FrameIndex(times, _end(times, duration), time_base, _rows(fingerprints))
 
 
 def _end(pts: npt.NDArray[np.int64], duration: int) -> int:
@@ -57,4 +39,4 @@ def _end(pts: npt.NDArray[np.int64], duration: int) -> int:
 
 
 def _rows(fingerprints: bytearray) -> npt.NDArray[np.uint8]:
-    return np.frombuffer(bytes(fingerprints), np.uint8).reshape(-1, FINGERPRINT_SIZE)
+    return np.frombuffer(fingerprints, np.uint8).reshape(-1, FINGERPRINT_SIZE)

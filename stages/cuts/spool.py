@@ -10,6 +10,8 @@ import numpy as np
 
 from stages.cuts.thumbnail import THUMBNAIL_SIZE, Thumbnail, Thumbnails
 
+BUFFER = 256 * THUMBNAIL_SIZE
+
 
 class ThumbnailSpool:
     """Append-only store in a temporary file below ``directory`` that has no name and vanishes with the process.
@@ -19,7 +21,7 @@ class ThumbnailSpool:
     """
 
     def __init__(self, directory: Path) -> None:
-        self._file = tempfile.TemporaryFile(dir=directory)  # noqa: SIM115 - closed by close()
+        self._file = tempfile.TemporaryFile(buffering=BUFFER, dir=directory)  # noqa: SIM115 - closed by close()
         self._count = 0
 
     def __len__(self) -> int:
