@@ -30,7 +30,10 @@ Overrides = Annotated[
 ]
 Limit = Annotated[int | None, typer.Option(metavar="N", min=1, help="Take only the first N videos.")]
 Address = Annotated[
-    str | None, typer.Option(metavar="ADDR", help="Ray cluster to join (host:port, or auto); else Ray starts here.")
+    str | None,
+    typer.Option(
+        metavar="ADDR", envvar="RAY_ADDRESS", help="Ray cluster to join (host:port, or auto); else Ray starts here."
+    ),
 ]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log of Ray and its workers.")]

@@ -20,7 +20,8 @@ LOCAL_OBJECT_STORE_BYTES = 2**30
 def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[float, float]]:
     """Connect to the cluster at ``address``, or start Ray here; yields its CPUs and GPUs. Leaves it on exit.
 
-    A session of this process that is already running is used, and left running.
+    Without ``address`` none that may run on this machine is joined. A session of this process that is already running
+    is used, and left running.
 
     Raises:
         UserError: no cluster answers at ``address``.
@@ -41,7 +42,7 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
         try:
             with nullcontext() if verbose else _native_log_hushed():
                 if address is None:
-                    ray.init(include_dashboard=False, object_store_memory=LOCAL_OBJECT_STORE_BYTES, **quiet)
+                    ray.init("local", include_dashboard=False, object_store_memory=LOCAL_OBJECT_STORE_BYTES, **quiet)
                 else:
                     ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:

@@ -41,6 +41,13 @@ def test_two_nodes_give_the_same_dataset(uninterrupted: Uninterrupted, two_nodes
     assert contents(str(tmp_path / "dataset")) == contents(str(uninterrupted.dataset))
 
 
+def test_a_cluster_that_is_not_there(bikes: Path, tmp_path: Path) -> None:
+    """$RAY_ADDRESS is set within `ray job submit`."""
+    done = curation("run", bikes, "-o", tmp_path / "dataset", *QUICK, env={"RAY_ADDRESS": "127.0.0.1:9"})
+    assert done.returncode == 2
+    assert "127.0.0.1:9: no Ray cluster to join there" in done.stderr
+
+
 def test_on_s3_the_same_dataset(uninterrupted: Uninterrupted, s3_bucket: str) -> None:
     url = f"{s3_bucket}/sets/dataset"
     done = curation("run", *uninterrupted.inputs, "-o", url, *QUICK)
