@@ -1,4 +1,4 @@
-"""Videos that the benchmarks run on, made from the sample trailer without encoding more than needed."""
+"""Videos that the benchmarks run on, made from the sample trailer."""
 
 from __future__ import annotations
 
@@ -20,6 +20,21 @@ def joined_trailer(times: int = 2) -> Path:
         CACHE.mkdir(parents=True, exist_ok=True)
         unfinished = path.with_name(f"unfinished-{path.name}")
         repeat(TRAILER, unfinished, times)
+        unfinished.replace(path)
+    return path
+
+
+def encoded_trailer(gop: int, times: int = 2) -> Path:
+    """`joined_trailer` encoded again by x264 with a keyframe every ``gop`` frames; kept in `CACHE`."""
+    import ffmpeg
+    from imageio_ffmpeg import get_ffmpeg_exe
+
+    path = CACHE / f"trailer-x{times}-gop{gop}.mp4"
+    if not path.exists():
+        unfinished = path.with_name(f"unfinished-{path.name}")
+        joined = ffmpeg.input(str(joined_trailer(times)))
+        encoded = joined.output(str(unfinished), vcodec="libx264", g=gop, acodec="copy")
+        encoded.run(cmd=get_ffmpeg_exe(), quiet=True, overwrite_output=True)
         unfinished.replace(path)
     return path
 

@@ -1,6 +1,6 @@
 """(c) Cascade, clips, verification, sampling and flow of one video, against one bare decode of it. CPU seconds.
 
-python -m benchmarks.one_decode [--repeat 5]
+python -m benchmarks.one_decode [--mode smart] [--video FILE | --gop FRAMES] [--repeat 5]
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 
-from benchmarks.material import joined_trailer
+from benchmarks.material import encoded_trailer, joined_trailer
 from curation.config import load_config, resolve_pipeline
 from curation.engine.pipeline import stages_of
 from curation.engine.spec import StageSpec
@@ -27,9 +27,11 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--repeat", type=int, default=5)
     arguments.add_argument("--mode", default="copy", choices=["copy", "smart", "exact"])
+    arguments.add_argument("--video", type=Path, default=None, help="default: the sample trailer twice, 110 s of 720p")
+    arguments.add_argument("--gop", type=int, help="the trailer encoded again with a keyframe every so many frames")
     wanted = arguments.parse_args()
     repeat = wanted.repeat
-    path = joined_trailer()
+    path = wanted.video or (encoded_trailer(wanted.gop) if wanted.gop else joined_trailer())
     stages = stages_of(resolve_pipeline(load_config(), "quickstart", [f"clipping.mode={wanted.mode}"]))
     splitters = [_started(spec) for spec in stages.splitters]
     flow = _started(next(spec for spec in stages.annotators if spec.name == "optical_flow"))
@@ -54,7 +56,9 @@ def main() -> None:
     for name, values in [*rows.items(), ("all but the bare decode", whole)]:
         ratios = [value / bare for value, bare in zip(values, rows["bare decode"], strict=True)]
         print(f"| {name} | {median(values):.2f} | {median(ratios):.2f} |")
-    print(f"\nmode {wanted.mode}: {len(clips)} clips; bare decode {decode:.2f} s")
+    kept = float(sum((clip.end_pts - clip.start_pts) * clip.time_base for clip in clips))
+    share = kept / (kept + float(video.lost_s))
+    print(f"\nmode {wanted.mode}: {len(clips)} clips with {share:.0%} of shot time; bare decode {decode:.2f} s")
 
 
 def _sample(clip: WrittenClip) -> ClipSample:

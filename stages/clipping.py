@@ -34,7 +34,7 @@ class ClippingConfig(StageConfig):
     min_seconds: float = Field(2.0, ge=0, description="shorter shots give no clip")
     max_seconds: float | None = Field(20.0, gt=0, description="longer shots are divided; null: no bound")
     crf: int = Field(15, ge=0, le=51, description="quality of frames that are encoded; smaller is better")
-    preset: str = Field("veryfast", description="x264's preset for frames that are encoded")
+    preset: str = Field("superfast", description="x264's preset for frames that are encoded")
 
     @model_validator(mode="after")
     def _check_limits(self) -> ClippingConfig:
