@@ -17,7 +17,7 @@ from stages.clips.audio import AudioError
 from stages.clips.encoding import EncodingSettings
 from stages.clips.joints import find_joints
 from stages.clips.mp4 import VIDEO_CODECS
-from stages.clips.planner import Joints, Limits, Shot, Span, find_shots, lost_seconds, plan
+from stages.clips.planner import Joints, Limits, Shot, Span, find_shots, lost_seconds, plan, without_spoiled
 from stages.clips.source import Source
 from stages.clips.splice import SpliceError
 from stages.clips.timeline import Timeline, build_timeline, frame_numbers
@@ -77,6 +77,9 @@ class Clipping(Splitter):
         )
         limits = _limits(self.config)
         shots = find_shots(index.pts, video.transitions)
+        if index.spoiled is not None and index.spoiled.any():
+            video.notes.append(f"{int(index.spoiled.sum())} frames that build on damaged ones are in no clip")
+            shots = without_spoiled(shots, index.spoiled)
         settings = EncodingSettings(self.config.crf, self.config.preset)
         spans = self._plan(video, source, shots, limits, settings)
         lost = lost_seconds(spans, source.timeline)

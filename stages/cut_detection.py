@@ -6,6 +6,7 @@ Method and figures: docs/cut_detection.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from fractions import Fraction
 from typing import Annotated, Any, Literal
 
@@ -83,12 +84,12 @@ class CutDetection(Splitter):
                 if time_base is None:
                     raise ItemError("the video stream has no time base")
                 index = scan(decode_frames(container, stream, video.deadline, damage), time_base, spool)
-                self._judge(video, damage, len(index.pts), stream.frames)
+                share = self._judge(video, damage, len(index.pts), stream.frames)
             if len(index.pts) == 0:
                 raise ItemError("no frame of this video can be decoded")
             limits = Limits(self.config.shortest_s, self.config.longest_s)
             hits = propose(self._detectors(index.time_base), spool, index, video.deadline)
-            video.frame_index = index
+            video.frame_index = replace(index, spoiled=damage.spoiled()) if share else index
             video.transitions = find_transitions(
                 hits, index, spool, limits, fades=self.config.fades, deadline=video.deadline
             )
@@ -107,9 +108,10 @@ class CutDetection(Splitter):
             for rate in self.config.rates
         ]
 
-    def _judge(self, video: SourceVideo, damage: Damage, decoded: int, announced: int) -> None:
+    def _judge(self, video: SourceVideo, damage: Damage, decoded: int, announced: int) -> float:
         share = damage.share(decoded, announced)
         if share > self.config.max_damage:
             raise ItemError(f"damaged: {damage}; {share:.1%} of its frames; max_damage is {self.config.max_damage:.1%}")
         if share:
             video.notes.append(f"damaged: {damage}")
+        return share

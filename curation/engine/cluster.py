@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 import sys
 import warnings
 from collections.abc import Iterator
@@ -14,6 +15,8 @@ from curation.errors import UserError
 from curation.sources.location import shown
 
 LOCAL_OBJECT_STORE_BYTES = 2**30
+CONNECT_SECONDS = 10
+NO_CLUSTER = "--address {}: no Ray cluster to join there"
 
 
 @contextmanager
@@ -38,6 +41,8 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
     mine = not ray.is_initialized()
     if mine:
         _check_arguments()
+        if address is not None:
+            _check_address(address)
         quiet: dict[str, Any] = {"logging_level": logging.INFO if verbose else logging.ERROR, "log_to_driver": verbose}
         try:
             with nullcontext() if verbose else _native_log_hushed():
@@ -47,9 +52,7 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
                     ray.init(address=address, **quiet)
         except (ConnectionError, RuntimeError, ValueError) as error:
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
-            failed = (
-                "cannot start Ray here" if address is None else f"--address {address}: no Ray cluster to join there"
-            )
+            failed = "cannot start Ray here" if address is None else NO_CLUSTER.format(address)
             raise UserError(f"{failed}: {reason}") from error
     try:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
@@ -57,6 +60,16 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
     finally:
         if mine:
             ray.shutdown()
+
+
+def _check_address(address: str) -> None:
+    """Ray itself tries for minutes."""
+    host, _, port = address.removeprefix("ray://").rpartition(":")
+    if host and port.isdigit():
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), CONNECT_SECONDS).close()
+        except OSError as error:
+            raise UserError(f"{NO_CLUSTER.format(address)}: {error.strerror or error}") from error
 
 
 def _check_arguments() -> None:

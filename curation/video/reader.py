@@ -88,18 +88,19 @@ def decode_frames(
         for packet in container.demux(stream):
             if deadline is not None:
                 deadline.check()
-            damage.packets += packet.is_corrupt
+            damage.packet_read(packet, stream.codec_context.name)
             try:
                 frames = packet.decode()
             except av.error.InvalidDataError:
-                damage.undecodable += 1
+                damage.packet_refused(packet)
                 continue
             for frame in frames:
-                damage.concealed += frame.is_corrupt
                 if frame.pts is None or (last_pts is not None and frame.pts <= last_pts):
                     continue
                 last_pts = frame.pts
+                damage.frame_shown(frame)
                 yield frame
+        damage.ended()
     except av.FFmpegError as error:
         raise ItemError(f"cannot decode: {reason(error)}") from error
 

@@ -69,13 +69,15 @@ class FrameIndex:
 
     ``pts``: int64 [num_frames], strictly increasing, in units of ``time_base``;
     ``end_pts``: PTS at which the last frame ends;
-    ``fingerprints``: uint8 [num_frames, FINGERPRINT_SIZE], see `curation.video.fingerprint`.
+    ``fingerprints``: uint8 [num_frames, FINGERPRINT_SIZE], see `curation.video.fingerprint`;
+    ``spoiled``: bool [num_frames], frames that are damaged or may build on damaged ones; None: there are none.
     """
 
     pts: npt.NDArray[np.int64]
     end_pts: int
     time_base: Fraction
     fingerprints: npt.NDArray[np.uint8]
+    spoiled: npt.NDArray[np.bool_] | None = None
 
 
 @dataclass

@@ -6,6 +6,7 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -87,6 +88,16 @@ def find_shots(frame_pts: npt.NDArray[np.int64], transitions: Iterable[Transitio
     if first < len(frame_pts):
         shots.append(Shot(first, len(frame_pts)))
     return shots
+
+
+def without_spoiled(shots: Iterable[Shot], spoiled: npt.NDArray[np.bool_]) -> list[Shot]:
+    """The parts of the shots that hold no frame marked in ``spoiled``, bool [num_frames]."""
+    parts = []
+    for shot in shots:
+        bad = np.flatnonzero(spoiled[shot.first : shot.stop]) + shot.first
+        edges = [shot.first - 1, *(int(number) for number in bad), shot.stop]
+        parts += [Shot(before + 1, after) for before, after in pairwise(edges) if after > before + 1]
+    return parts
 
 
 def plan(
