@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from bisect import bisect_left
 from collections.abc import Iterator
 from dataclasses import replace
@@ -11,6 +10,7 @@ from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
+from filelock import FileLock
 
 from tests.material.encode import read_pts, write_video
 from tests.material.recipes import Recipe
@@ -21,11 +21,12 @@ from tests.material.truth import Joined, ShotSpan, Truth
 VFR_TIME_BASE = Fraction(1, 90000)
 
 
-def build(recipe: Recipe, directory: Path) -> Joined:
+def build(recipe: Recipe, directory: Path, *, waits: bool = True) -> Joined:
     """The video of a recipe below ``directory`` (created), built unless it is there already.
 
     Raises:
         ValueError: the file does not hold the frames that were written; the generator is wrong.
+        filelock.Timeout: another process builds it, and this one should not wait.
     """
     directory.mkdir(parents=True, exist_ok=True)
     key = hashlib.sha256(f"{recipe!r}{_code_version()}{sorted(extra_shots().items())}".encode()).hexdigest()[:12]
@@ -33,12 +34,15 @@ def build(recipe: Recipe, directory: Path) -> Joined:
     facts = path.with_name(path.name + ".json")
     if facts.exists():
         return Joined.load(facts)
-    unfinished = path.with_name(f"unfinished-{os.getpid()}-{path.name}")
-    joined = replace(_build(recipe, unfinished), path=path)
-    unfinished.replace(path)
-    joined.save(unfinished)
-    unfinished.replace(facts)
-    return joined
+    with FileLock(path.with_name(f".{path.name}.lock"), blocking=waits):
+        if facts.exists():
+            return Joined.load(facts)
+        unfinished = path.with_name(f"unfinished-{path.name}")
+        joined = replace(_build(recipe, unfinished), path=path)
+        unfinished.replace(path)
+        joined.save(unfinished)
+        unfinished.replace(facts)
+        return joined
 
 
 def intended_frames(recipe: Recipe) -> Iterator[Frame]:

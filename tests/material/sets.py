@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
+from filelock import Timeout
 
 from tests.material.builder import build
 from tests.material.distractors import DISTRACTORS
@@ -115,8 +117,14 @@ def recipes(seed: int = 20) -> list[Recipe]:
 
 
 def build_set(directory: Path | None = None, seed: int = 20) -> list[Joined]:
-    """All videos of `recipes`, below ``directory`` or else the directory $CURATION_TEST_MATERIAL."""
+    """All videos of `recipes`, below ``directory`` or else the directory $CURATION_TEST_MATERIAL.
+
+    Processes that call this at the same time share the work.
+    """
     directory = directory or Path(os.environ[MATERIAL_CACHE])
+    for recipe in recipes(seed):
+        with suppress(Timeout):
+            build(recipe, directory, waits=False)
     return [build(recipe, directory) for recipe in recipes(seed)]
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from fsspec.registry import _registry as fsspec_registry
 
 from curation.errors import UserError
 from curation.sources.discover import SourceRef, discover
@@ -52,9 +53,7 @@ def test_nothing_there(memory: str, name: str) -> None:
 
 def test_a_missing_driver_names_the_extra(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setitem(sys.modules, "s3fs", None)
-    monkeypatch.delitem(
-        fsspec.registry.target if hasattr(fsspec.registry, "target") else fsspec.registry, "s3", raising=False
-    )
+    monkeypatch.delitem(fsspec_registry, "s3", raising=False)
     (tmp_path / "m.txt").write_text("s3://bucket/a.mp4\n")
     for name in ("s3://bucket/a.mp4", str(tmp_path / "m.txt")):
         with pytest.raises(UserError) as caught:
