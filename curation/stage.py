@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, Protocol
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
 from curation.video.sampling import FrameRequest, Frames
-from curation.video.types import SourceVideo, WrittenClip
+from curation.video.types import SourceKind, SourceVideo, WrittenClip
+
+MANIFEST = "manifest"
 
 
 class StageConfig(BaseModel):
@@ -37,23 +40,49 @@ class RunPolicy(BaseModel):
     timeout_s: float | None = Field(None, gt=0, description="seconds that one source video may take")
 
 
+class NeededFile(Protocol):
+    """A file of weights that a stage loads: its size (None: not known), where it is on this machine (None: it is not),
+    and its digests as far as they are known (``git_sha1``: the id that git gives this content)."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def num_bytes(self) -> int | None: ...
+    @property
+    def path(self) -> Path | None: ...
+    @property
+    def sha256(self) -> str | None: ...
+    @property
+    def git_sha1(self) -> str | None: ...
+
+
+def _no_files() -> Sequence[NeededFile]:
+    return ()
+
+
 @dataclass(frozen=True)
 class Requirement:
     """Something that a stage needs besides code, checked before anything runs.
 
     ``problem`` is None when it is there; else one line with what to do.
     ``download_bytes``: what a first run will fetch for it.
+    ``files`` lists its files, on this machine or not; it may ask a server, and raises `UserError` when that cannot
+    tell. ``fetch`` brings what is missing to this machine, and does nothing where all is there; None where nothing can
+    be fetched; raises `UserError`.
     """
 
     name: str
     problem: str | None = None
     download_bytes: int = 0
+    files: Callable[[], Sequence[NeededFile]] = _no_files
+    fetch: Callable[[], object] | None = None
 
 
 @dataclass
 class ClipSample:
     """A clip as an annotator sees it: its row of `clips`, its frames (uint8 [n, h, w, c]), and the columns that
-    earlier stages gave it (only those that the stage ``reads``)."""
+    earlier stages gave it (only those that the stage ``reads``); ``values["manifest"]``: what the manifest says of its
+    source video, by column."""
 
     clip_id: str
     row: Mapping[str, Any]
@@ -62,7 +91,11 @@ class ClipSample:
 
 
 class Stage(ABC):
-    """One step of a pipeline. ``name`` is its key in pipelines.yaml; ``version`` is raised when results change."""
+    """One step of a pipeline. ``name`` is its key in pipelines.yaml; ``version`` is raised when results change.
+
+    ``reads``: what must be given by earlier stages. "manifest", the columns that a manifest carried into `videos`, is
+    always there, and may be empty.
+    """
 
     name: ClassVar[str]
     version: ClassVar[int] = 1
@@ -73,6 +106,10 @@ class Stage(ABC):
         self.config = config
         self.num_cpus = num_cpus
         self.device = device
+
+    def inputs(self) -> tuple[str, ...]:
+        """``reads``, and the columns that the parameters name. Must be quick and load no heavy library."""
+        return self.reads
 
     def requirements(self) -> Iterable[Requirement]:
         """Weights, files and programs that must be there. Must be quick and load no heavy library."""
@@ -86,9 +123,12 @@ class Splitter(Stage):
     """Turns one source video into clips, or prepares it for the splitter that does (and then yields none).
 
     All splitters of a pipeline run one after the other in the process that holds the local copy of the file.
+    ``opens``: the kinds of source that it takes itself; one that opens images makes a video of each, by changing
+    ``path`` and ``info``, for the splitters after it.
     """
 
     provides: ClassVar[tuple[str, ...]] = ()
+    opens: ClassVar[tuple[SourceKind, ...]] = ("video",)
 
     @abstractmethod
     def split(self, video: SourceVideo) -> Iterable[WrittenClip]:

@@ -1,0 +1,74 @@
+"""What a stage says about the weights that it needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from curation.errors import UserError
+from curation.stage import Requirement
+from models.hub import HubError, HubModel
+from models.hub_files import WeightFile
+
+
+def hub_requirement(stage: str, model: HubModel, *, download: bool, key: str = "model") -> Requirement:
+    """The requirement of ``stage`` for ``model``, which its parameter ``key`` names.
+
+    Uses the network only where the model is not on this machine: to say how large it is, and with ``download`` whether
+    it can be had. ``download``: the stage's ``setup`` fetches it.
+    """
+    name = f"weights {model}"
+
+    def files() -> Sequence[WeightFile]:
+        with _as_user_error(stage):
+            return model.files()
+
+    def fetch() -> Path:
+        with _as_user_error(stage):
+            return model.fetch()
+
+    if model.local() is not None:
+        return Requirement(name, files=files, fetch=fetch)
+    try:
+        missing = [file for file in model.files() if file.path is None]
+    except HubError as error:
+        instead = f"give a folder with --set {stage}.{key}=/path"
+        if model.is_path:
+            return Requirement(name, f"{error}; {instead}", files=files)
+        text = (
+            f"{error}; {instead}"
+            if download
+            else f"the weights of {model} are not on this machine; {_mend(stage, key)} (size unknown: {error})"
+        )
+        return Requirement(name, text, files=files, fetch=fetch)
+    num_bytes = sum(file.num_bytes or 0 for file in missing)
+    if download:
+        return Requirement(name, download_bytes=num_bytes, files=files, fetch=fetch)
+    problem = f"the weights of {model} ({size_text(num_bytes)}) are not on this machine; {_mend(stage, key)}"
+    return Requirement(name, problem, num_bytes, files=files, fetch=fetch)
+
+
+def size_text(num_bytes: int) -> str:
+    """A size as people read it: "3.1 GB", "12.0 kB"."""
+    value = float(num_bytes)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} B" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def _mend(stage: str, key: str) -> str:
+    return (
+        "fetch it ahead with `curation models pull --pipeline …`, in the run with "
+        f"--set {stage}.download=true, or give a folder with --set {stage}.{key}=/path"
+    )
+
+
+@contextmanager
+def _as_user_error(stage: str) -> Iterator[None]:
+    try:
+        yield
+    except HubError as error:
+        raise UserError(f"{stage}: {error}") from error
