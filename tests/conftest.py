@@ -8,12 +8,17 @@ from pathlib import Path
 
 import fsspec
 import pytest
+from hypothesis import settings
 
 from tests.material.builder import build
 from tests.material.recipes import Recipe
 from tests.material.sets import MATERIAL_CACHE, build_set
 from tests.material.sources import BIKES, TRAILER
 from tests.material.truth import Joined
+
+# How long an example takes says more about what else the machine does than about the code.
+settings.register_profile("no deadline", deadline=None)
+settings.load_profile("no deadline")
 
 
 @pytest.fixture(scope="session")

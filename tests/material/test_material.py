@@ -122,7 +122,7 @@ def test_kept_video_is_not_built_again(tmp_path: Path) -> None:
     written = first.path.stat().st_mtime_ns
     assert build(SHORT, tmp_path) == first
     assert first.path.stat().st_mtime_ns == written
-    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".mp4"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".json", ".lock", ".mp4"]
 
 
 def test_variable_frame_rate_has_irregular_time_stamps(build_video: Callable[[Recipe], Joined]) -> None:
