@@ -19,7 +19,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(VALUES)
 def test_reads_what_yaml_reads(value: Any) -> None:
     text = yaml.safe_dump(value, allow_unicode=True)

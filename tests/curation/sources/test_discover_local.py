@@ -86,7 +86,7 @@ def test_an_existing_name_is_not_taken_for_a_glob(make: Make) -> None:
     assert urls(literal) == [str(other)]
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     names=st.lists(
         st.text(st.characters(exclude_characters="/\0", exclude_categories=["Cs"]), min_size=1, max_size=30), max_size=5

@@ -15,7 +15,7 @@ STACKS = hnp.arrays(np.uint8, st.tuples(*[st.integers(1, 6)] * 3, st.sampled_fro
 
 
 @given(st.dictionaries(NAMES, STACKS, max_size=5))
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 def test_unpack_gives_what_was_packed(frames: dict[str, np.ndarray]) -> None:
     got = unpack(pack(frames))
     assert set(got) == set(frames)

@@ -64,7 +64,7 @@ def test_uniform_takes_the_centres_of_equal_parts(count: int, expected: list[int
     gaps=st.lists(st.integers(1, 2000), max_size=40),
     fps=st.sampled_from([0.5, 1.0, 2.0, 3.0, 8.0]),
 )
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 def test_rate_takes_the_first_frame_at_or_after_each_grid_point(gaps: list[int], fps: float) -> None:
     milliseconds = np.concatenate([[0], np.cumsum(gaps)]).astype(int)
     expected = []
