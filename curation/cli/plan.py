@@ -33,7 +33,7 @@ def command(
 
     resolved = resolve_pipeline(load_config(config), pipeline, overrides or [])
     check_pipeline(resolved)
-    sources = discover(inputs, limit, exclude=[output])
+    sources = discover(inputs, limit, exclude=[output], images="image" in resolved.opens)
     found = estimate(Storage(output), resolved, sources)
     _show(resolved, found, output, address)
 

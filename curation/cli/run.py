@@ -33,7 +33,7 @@ def command(
 
     resolved = resolve_pipeline(load_config(config), pipeline, overrides or [])
     check_pipeline(resolved)
-    sources = discover(inputs, limit, exclude=[output])
+    sources = discover(inputs, limit, exclude=[output], images="image" in resolved.opens)
     status = run_job(
         resolved, output, lambda job: job.run(sources), address=address, quiet=quiet, log=log, verbose=verbose
     )

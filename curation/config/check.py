@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from curation.config.pipeline import ResolvedPipeline, ResolvedStage
 from curation.dataset.schema import CLIPS
 from curation.errors import UserError
 from curation.registry import registered_stages
-from curation.stage import Annotator, Requirement, Splitter, Stage
+from curation.stage import MANIFEST, Annotator, Requirement, Splitter, Stage
 
 CLIPS_INPUT = "clips"
 FRAMES_INPUT = "frames"
@@ -52,6 +54,9 @@ def _order_mistakes(pipeline: ResolvedPipeline) -> list[str]:
     if pipeline.splitters[-1] is not yields_clips[0]:
         late = pipeline.splitters[-1]
         return [f"{late.place}: {late.name}: must stand before {yields_clips[0].name}, which yields the clips"]
+    for earlier, later in pairwise(pipeline.splitters):
+        if _opens_images(later.stage_class) and not _opens_images(earlier.stage_class):
+            return [f"{later.place}: {later.name}: must stand before {earlier.name}, which takes videos only"]
     last = pipeline.stages.index(pipeline.splitters[-1])
     return [
         f"{stage.place}: {stage.name}: must stand after {pipeline.splitters[-1].name}, which yields the clips"
@@ -62,7 +67,8 @@ def _order_mistakes(pipeline: ResolvedPipeline) -> list[str]:
 
 def _column_mistakes(pipeline: ResolvedPipeline) -> list[str]:
     mistakes = []
-    writer = dict.fromkeys(CLIPS.names, "the table of clips")
+    writer = dict.fromkeys((*CLIPS.names, FRAMES_INPUT, MANIFEST), "the engine")
+    writer |= dict.fromkeys(CLIPS.names, "the table of clips")
     for stage in pipeline.annotators:
         for column in (*_provides(stage.stage_class), f"{stage.name}_error"):
             if column in writer:
@@ -75,9 +81,9 @@ def _column_mistakes(pipeline: ResolvedPipeline) -> list[str]:
 
 def _input_mistakes(pipeline: ResolvedPipeline) -> list[str]:
     mistakes = []
-    provided: set[str] = set()
+    provided: set[str] = {MANIFEST}
     for index, stage in enumerate(pipeline.stages):
-        for needed in stage.stage_class.reads:
+        for needed in stage.inputs:
             if needed in provided:
                 continue
             later = [other.name for other in pipeline.stages[index + 1 :] if needed in _provides(other.stage_class)]
@@ -87,6 +93,10 @@ def _input_mistakes(pipeline: ResolvedPipeline) -> list[str]:
         if CLIPS_INPUT in provided:
             provided.update((FRAMES_INPUT, *CLIPS.names))
     return mistakes
+
+
+def _opens_images(stage: type[Stage]) -> bool:
+    return issubclass(stage, Splitter) and "image" in stage.opens
 
 
 def _provides(stage: type[Stage]) -> tuple[str, ...]:

@@ -37,7 +37,7 @@ def annotator_fingerprint(pipeline: ResolvedPipeline, name: str) -> str:
         if earlier.name == name:
             break
         assert issubclass(earlier.stage_class, Annotator)
-        if set(earlier.stage_class.writes) & set(stage.stage_class.reads):
+        if set(earlier.stage_class.writes) & set(stage.inputs):
             inputs.append(annotator_fingerprint(pipeline, earlier.name))
     own = stage_fingerprint(stage)
     return _digest([own, *inputs]) if inputs else own

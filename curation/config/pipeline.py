@@ -11,6 +11,7 @@ from curation.errors import UserError
 from curation.registry import stage_class
 from curation.stage import Annotator, RunPolicy, Splitter, Stage, StageConfig
 from curation.suggestions import did_you_mean
+from curation.video.types import SourceKind
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,11 @@ class ResolvedStage:
     run: RunPolicy = field(default_factory=RunPolicy)
     use: str | None = None
     place: str = field(default="", compare=False)
+
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the stage reads with these parameters."""
+        return self.stage_class(self.config).inputs()
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values; every parameter is written out, defaults too."""
@@ -67,6 +73,13 @@ class ResolvedPipeline:
     @property
     def annotators(self) -> tuple[ResolvedStage, ...]:
         return tuple(stage for stage in self.stages if issubclass(stage.stage_class, Annotator))
+
+    @property
+    def opens(self) -> frozenset[SourceKind]:
+        """The kinds of source that the splitters take."""
+        return frozenset(
+            kind for one in self.splitters if issubclass(one.stage_class, Splitter) for kind in one.stage_class.opens
+        )
 
     def stage(self, name: str) -> ResolvedStage:
         """The stage of that name. Raises UserError when the pipeline has none."""

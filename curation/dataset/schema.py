@@ -20,6 +20,7 @@ VIDEOS = pa.schema(
     [
         ("video_id", pa.string()),
         ("source", pa.string()),
+        ("kind", pa.string()),
         ("status", pa.string()),
         ("error_stage", pa.string()),
         ("error", pa.string()),

@@ -105,7 +105,7 @@ class AnnotateWorker:
     def _sample(self, row: dict[str, Any]) -> ClipSample:
         frames = unpack(row["frames"]).get(self.spec.name) if row["frames"] else None
         known = {**json.loads(row["row"]), **json.loads(row["values"])}
-        values = {name: known.get(name) for name in self.stage.reads if name != "frames"}
+        values = {name: known.get(name) for name in self.stage.inputs() if name != "frames"}
         return ClipSample(row["clip_id"], json.loads(row["row"]), frames, values)
 
     def _record(self, rows: list[dict[str, Any]], results: list[tuple[Values, str | None]]) -> None:

@@ -11,7 +11,7 @@ from curation.config.pipeline import ResolvedPipeline
 from curation.engine.resources import Pool
 from curation.engine.spec import StageSpec
 from curation.engine.work import WORK, ClipItem, VideoItem, work_row
-from curation.stage import Annotator
+from curation.stage import MANIFEST, Annotator
 from curation.video.sampling import FrameRequest
 
 if TYPE_CHECKING:
@@ -100,6 +100,7 @@ def stream(
             "fingerprint": stages.fingerprint,
             "todo": [spec.name for spec in stages.annotators],
             "requests": stages.requests(),
+            "with_manifest": any(MANIFEST in spec.inputs for spec in stages.annotators),
         },
         **options(source),
     )
@@ -112,7 +113,7 @@ def stream(
                 "ledger": ledger,
                 "spec": spec,
                 "is_last": not later,
-                "carry": frozenset(name for stage in later for name in stage.stage_class.reads),
+                "carry": frozenset(name for stage in later for name in stage.inputs),
             },
             **options(pool),
         )

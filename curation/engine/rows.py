@@ -65,7 +65,7 @@ def video_row(
         "duplicates": item.duplicates,
     }
     if video is not None:
-        row |= _info(video.info) | {"notes": video.notes, "lost_s": video.lost_s}
+        row |= _info(video.info) | {"kind": video.kind, "notes": video.notes, "lost_s": video.lost_s}
         if video.info is not None:
             row["transitions"] = transition_rows(video)
         if video.frame_index is not None:

@@ -20,15 +20,17 @@ from curation.engine.spec import StageSpec
 from curation.engine.work import ClipItem, VideoItem, travelling
 from curation.errors import DiskFullError, ItemError
 from curation.sources.fetch import fetch
-from curation.stage import Splitter
+from curation.stage import MANIFEST, Splitter
 from curation.video.clip_frames import decode_clip
 from curation.video.frame_packing import pack
+from curation.video.kind import kind_of
 from curation.video.probe import probe
 from curation.video.sampling import FrameRequest, Frames
 from curation.video.types import Deadline, SourceVideo, WrittenClip
 
 MAX_ATTEMPTS = 2
 THUMBNAIL_KEY = "contact_sheet"
+STILL_IMAGE = "a still image; the pipeline has no stage that takes images, such as pseudo_video"
 
 
 class SourceWorker:
@@ -45,12 +47,14 @@ class SourceWorker:
         fingerprint: str,
         todo: list[str],
         requests: Mapping[str, FrameRequest],
+        with_manifest: bool = False,
     ) -> None:
         self.storage = Storage(dataset_url)
         self.ledger = ledger
         self.fingerprint = fingerprint
         self.todo = todo
         self.requests = dict(requests)
+        self.with_manifest = with_manifest
         self.splitters: list[tuple[StageSpec, Splitter]] = []
         for spec in splitters:
             stage = spec.build()
@@ -77,12 +81,17 @@ class SourceWorker:
             video.frame_requests = {**self.requests, THUMBNAIL_KEY: THUMBNAIL}
             rows: list[dict[str, Any]] = []
             thumbnails: list[Frames] = []
+            values = {MANIFEST: item.columns} if self.with_manifest else {}
             stage, error = "source", None
             try:
                 if ray.get(self.ledger.begin.remote(item.video_id)) > MAX_ATTEMPTS:
                     raise ItemError(f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)")
                 video.path = fetch(item.source, Path(folder))
-                video.info = probe(video.path)
+                video.kind = kind_of(video.path, item.source)
+                if video.kind == "video":
+                    video.info = probe(video.path)
+                elif not any(video.kind in splitter.opens for _, splitter in self.splitters):
+                    raise ItemError(STILL_IMAGE)
                 for spec, splitter in self.splitters:
                     stage = spec.name
                     video.deadline = Deadline(spec.run.timeout_s)
@@ -90,7 +99,7 @@ class SourceWorker:
                         thumbnails.append(clip.frames.pop(THUMBNAIL_KEY))
                         row = self._publish(video, clip)
                         rows.append(row)
-                        yield travelling(row, self.todo, pack(clip.frames))
+                        yield travelling(row, self.todo, pack(clip.frames), values)
                 stage = "source"
                 self._draw(video, rows, thumbnails)
             except DiskFullError:

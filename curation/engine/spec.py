@@ -18,6 +18,11 @@ class StageSpec:
     fingerprint: str
     num_cpus: float = 1.0
 
+    @property
+    def inputs(self) -> tuple[str, ...]:
+        """What the stage reads with these parameters."""
+        return self.stage_class(self.config).inputs()
+
     def build(self) -> Stage:
         """The stage, not yet set up."""
         device = "cuda" if self.run.num_gpus > 0 else "cpu"

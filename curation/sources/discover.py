@@ -9,8 +9,8 @@ from typing import Any
 
 from curation.errors import UserError
 from curation.sources.columns import free_name, unify
-from curation.sources.formats import VIDEO_EXTENSIONS, is_manifest_name
-from curation.sources.listing import Found, list_local, list_remote
+from curation.sources.formats import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS, is_manifest_name, is_media_name, is_video_name
+from curation.sources.listing import Found, IsWanted, list_local, list_remote
 from curation.sources.location import local_name, local_path, missing_driver, scheme, shown
 from curation.sources.manifest import read_manifest
 
@@ -28,13 +28,16 @@ class SourceRef:
     stamp: str | None = field(default=None, compare=False)
 
 
-def discover(inputs: Sequence[str], limit: int | None = None, exclude: Sequence[str] = ()) -> list[SourceRef]:
+def discover(
+    inputs: Sequence[str], limit: int | None = None, exclude: Sequence[str] = (), *, images: bool = False
+) -> list[SourceRef]:
     """All sources that ``inputs`` name, in their order, each once; at most ``limit``.
 
     An input is a file, a folder (videos below it, by extension; hidden names are left out), a glob, a manifest
     (.txt, .csv, .tsv, .jsonl, .ndjson, .parquet), or any of these as an fsspec URL. A name that exists as it stands
     is never taken for a glob. Where a source is named twice, the columns of both are kept, the first value wins.
-    ``exclude``: folders whose content is no source, such as the dataset that is written.
+    ``exclude``: folders whose content is no source, such as the dataset that is written. ``images``: folders and globs
+    give still images too; those that are named outright, or by a manifest, are sources in any case.
 
     Raises:
         UserError: an input names nothing, cannot be listed, or is a malformed manifest.
@@ -46,28 +49,27 @@ def discover(inputs: Sequence[str], limit: int | None = None, exclude: Sequence[
     columns: dict[str, dict[str, Any]] = {}
     for name in inputs:
         any_found = False
-        for found, cells in _sources(name):
+        for found, cells in _sources(name, is_media_name if images else is_video_name):
             if any(found.name.startswith(f"{root}/") for root in roots):
                 continue
             any_found = True
             stamps.setdefault(found.name, found.stamp)
             columns[found.name] = {**cells, **columns.get(found.name, {})}
         if not any_found:
-            mend = (
-                f"looked for .mp4, .mkv, .webm and {len(VIDEO_EXTENSIONS) - 3} more; other files can be named outright"
-            )
-            raise UserError(f"{shown(name)}: no videos found; {mend}")
+            known = len(VIDEO_EXTENSIONS) - 3 + images * len(IMAGE_EXTENSIONS)
+            mend = f"looked for .mp4, .mkv, .webm and {known} more; other files can be named outright"
+            raise UserError(f"{shown(name)}: no videos{' or images' * images} found; {mend}")
     _check_drivers(columns)
     unified = unify(list(columns.values()))
     refs = [SourceRef(url, cells, stamps[url]) for url, cells in zip(columns, unified, strict=True)]
     return refs[:limit]
 
 
-def _sources(name: str) -> Iterator[tuple[Found, dict[str, Any]]]:
+def _sources(name: str, is_wanted: IsWanted) -> Iterator[tuple[Found, dict[str, Any]]]:
     """Files that an input names; those of the manifests among them instead of the manifests."""
     path = None if os.path.lexists(name) else local_path(name)
     is_local = path is not None or os.path.lexists(name)
-    for found in list_local(str(path or name)) if is_local else list_remote(name):
+    for found in list_local(str(path or name), is_wanted) if is_local else list_remote(name, is_wanted):
         if is_manifest_name(found.name):
             for url, cells in read_manifest(found.name):
                 yield Found(url), {free_name(column): value for column, value in cells.items()}

@@ -1,4 +1,4 @@
-"""Which files are taken for videos and which for manifests, by the end of their names."""
+"""Which files are taken for videos, which for still images and which for manifests, by the end of their names."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ VIDEO_EXTENSIONS = frozenset((
     ".ogv", ".qt", ".rm", ".rmvb", ".ts", ".vob", ".webm", ".wmv", ".y4m",
 ))
 # fmt: on
+IMAGE_EXTENSIONS = frozenset((".avif", ".bmp", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"))
 MANIFEST_EXTENSIONS = frozenset((".txt", ".csv", ".tsv", ".jsonl", ".ndjson", ".parquet"))
 
 
@@ -25,6 +26,11 @@ def extension(name: str) -> str:
 def is_video_name(name: str) -> bool:
     """Whether a folder listing takes this file for a video."""
     return extension(name) in VIDEO_EXTENSIONS
+
+
+def is_media_name(name: str) -> bool:
+    """Whether a folder listing that looks for still images too takes this file."""
+    return extension(name) in VIDEO_EXTENSIONS | IMAGE_EXTENSIONS
 
 
 def is_manifest_name(name: str) -> bool:

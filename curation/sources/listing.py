@@ -5,7 +5,7 @@ from __future__ import annotations
 import glob
 import itertools
 import os
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import PurePosixPath
@@ -20,6 +20,8 @@ from curation.sources.location import filesystem, local_name, shown
 from curation.sources.reasons import reason
 from curation.sources.stamp import stamp_of
 
+IsWanted = Callable[[str], bool]
+
 
 @dataclass(frozen=True)
 class Found:
@@ -29,8 +31,10 @@ class Found:
     stamp: str | None = None
 
 
-def list_local(name: str) -> list[Found]:
+def list_local(name: str, is_wanted: IsWanted = is_video_name) -> list[Found]:
     """What a local name stands for: a file, the videos below a folder, or the matches of a glob; sorted.
+
+    ``is_wanted``: which names of a folder are taken.
 
     Raises:
         UserError: there is nothing.
@@ -38,19 +42,21 @@ def list_local(name: str) -> list[Found]:
     if not os.path.lexists(name):
         expanded = os.path.expanduser(name)
         if os.path.lexists(expanded):
-            return list_local(expanded)
+            return list_local(expanded, is_wanted)
         if not glob.has_magic(name):
             raise UserError(f"{shown(name)}: no such file or folder")
         matches = glob.glob(expanded, recursive=True)
-        paths = [path for match in matches for path in (_walk(match) if os.path.isdir(match) else [match])]
-        return [Found(local_name(path)) for path in sorted(_wanted(name, paths))]
+        paths = [path for match in matches for path in (_walk(match, is_wanted) if os.path.isdir(match) else [match])]
+        return [Found(local_name(path)) for path in sorted(_wanted(name, paths, is_wanted))]
     if not os.path.isdir(name):
         return [Found(local_name(name))]
-    return [Found(local_name(path)) for path in sorted(_walk(name))]
+    return [Found(local_name(path)) for path in sorted(_walk(name, is_wanted))]
 
 
-def list_remote(url: str) -> list[Found]:
+def list_remote(url: str, is_wanted: IsWanted = is_video_name) -> list[Found]:
     """What a URL stands for: a file, the videos below a folder, or the matches of a glob; sorted.
+
+    ``is_wanted``: which names of a folder are taken.
 
     Raises:
         UserError: there is nothing, it cannot be listed, or the protocol cannot be read.
@@ -61,15 +67,15 @@ def list_remote(url: str) -> list[Found]:
         if kind == "file":
             return [Found(_url(fs, path, url), stamp_of(info))]
         if kind == "directory":
-            files = _below(fs, path)
+            files = _below(fs, path, is_wanted)
         elif glob.has_magic(path):
-            files = _matches(fs, path)
+            files = _matches(fs, path, is_wanted)
         else:
             raise UserError(f"{shown(url)}: no such file or folder")
     return [Found(_url(fs, file, url), stamp_of(details)) for file, details in sorted(files.items())]
 
 
-def _walk(folder: str) -> Iterator[str]:
+def _walk(folder: str, is_wanted: IsWanted) -> Iterator[str]:
     """Videos below a folder. Hidden names are left out; links to folders are followed, once each.
 
     A folder that cannot be listed stands for itself, so that it becomes an item that failed.
@@ -91,7 +97,7 @@ def _walk(folder: str) -> Iterator[str]:
         for entry in visible:
             if _is_folder(entry):
                 pending.append(entry.path)
-            elif is_video_name(entry.name) and (entry.is_symlink() or entry.is_file()):
+            elif is_wanted(entry.name) and (entry.is_symlink() or entry.is_file()):
                 yield entry.path
 
 
@@ -118,24 +124,24 @@ def _kind(fs: AbstractFileSystem, path: str) -> tuple[str, Mapping[str, Any]]:
     return ("directory" if info["type"] == "directory" else "file"), info
 
 
-def _below(fs: AbstractFileSystem, folder: str) -> dict[str, Mapping[str, Any]]:
+def _below(fs: AbstractFileSystem, folder: str, is_wanted: IsWanted) -> dict[str, Mapping[str, Any]]:
     root = folder.rstrip("/")
     files = fs.find(root, detail=True)
     return {
         path: info
         for path, info in files.items()
-        if is_video_name(path) and not _is_hidden(path.removeprefix(root).lstrip("/"))
+        if is_wanted(path) and not _is_hidden(path.removeprefix(root).lstrip("/"))
     }
 
 
-def _matches(fs: AbstractFileSystem, pattern: str) -> dict[str, Mapping[str, Any]]:
+def _matches(fs: AbstractFileSystem, pattern: str, is_wanted: IsWanted) -> dict[str, Mapping[str, Any]]:
     found: dict[str, Mapping[str, Any]] = {}
     root = _fixed_part(pattern)
     for path, info in fs.glob(pattern, detail=True).items():
         if _is_hidden(path.removeprefix(root).lstrip("/")):
             continue
-        found.update(_below(fs, path) if info["type"] == "directory" else {path: info})
-    return {path: found[path] for path in _wanted(pattern, found)}
+        found.update(_below(fs, path, is_wanted) if info["type"] == "directory" else {path: info})
+    return {path: found[path] for path in _wanted(pattern, found, is_wanted)}
 
 
 def _fixed_part(pattern: str) -> str:
@@ -144,10 +150,10 @@ def _fixed_part(pattern: str) -> str:
     return "/".join(itertools.takewhile(lambda part: not glob.has_magic(part), parts))
 
 
-def _wanted(pattern: str, paths: Iterable[str]) -> list[str]:
-    """A pattern that ends in an extension takes what it matches, any other takes videos only."""
+def _wanted(pattern: str, paths: Iterable[str], is_wanted: IsWanted) -> list[str]:
+    """A pattern that ends in an extension takes what it matches, any other as a folder does."""
     every = extension(pattern) and not glob.has_magic(extension(pattern))
-    return [path for path in paths if every or is_video_name(path)]
+    return [path for path in paths if every or is_wanted(path)]
 
 
 def _is_hidden(relative: str) -> bool:

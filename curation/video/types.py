@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 TransitionKind = Literal["cut", "fade", "dissolve"]
 ClipMode = Literal["copy", "smart", "exact"]
+SourceKind = Literal["video", "image"]
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,12 @@ class Deadline:
 
 @dataclass
 class SourceVideo:
-    """One source video on its way through the splitters of a pipeline (all in one process, one local file)."""
+    """One source video on its way through the splitters of a pipeline (all in one process, one local file).
+
+    ``columns``: what its manifest says of it. ``kind``: what the source is; a still image is made a video of by the
+    first splitter. ``keep``: intervals of PTS, [start, end) in the frame index's time base, ascending, to which clips
+    are confined; None: no bounds.
+    """
 
     video_id: str
     source: str
@@ -107,6 +113,8 @@ class SourceVideo:
     info: VideoInfo | None = None
     frame_index: FrameIndex | None = None
     transitions: list[Transition] = field(default_factory=list)
+    kind: SourceKind = "video"
+    keep: list[tuple[int, int]] | None = None
     lost_s: float = 0.0
     notes: list[str] = field(default_factory=list)
 

@@ -1,0 +1,1 @@
+"""Still images: reading them, and moving a window over them."""
