@@ -1,0 +1,1 @@
+"""What captioning stages are made of, besides their models."""
