@@ -45,8 +45,8 @@ class Decoding:
     def arguments(self, keys: Sequence[str], device: str) -> dict[str, Any]:
         """Keyword arguments of ``generate`` for a batch whose rows have these ``keys``.
 
-        A checkpoint's own settings of sampling are overridden, and so are its penalties on repetition:
-        they count the padding too.
+        A checkpoint's own settings of sampling are overridden. So are its penalties on repetition, into which some
+        versions of transformers count the padding.
         """
         arguments: dict[str, Any] = {
             "max_new_tokens": self.max_new_tokens,

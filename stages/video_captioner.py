@@ -1,0 +1,123 @@
+"""What the captioners of whole clips share: their parameters, their weights, and empty answers."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from pydantic import Field, model_validator
+
+from curation.errors import ItemError, UserError
+from curation.stage import Annotator, ClipSample, Requirement, StageConfig
+
+if TYPE_CHECKING:
+    from models.generation import Decoding
+    from models.hub import HubModel
+
+
+class VideoCaptionerConfig(StageConfig):
+    """Parameters of every captioner of whole clips."""
+
+    without_effect = frozenset({"clips_per_pass", "download", "cache_dir"})
+
+    model: str = Field(description="a repository of the Hugging Face hub (org/name), or the path of a model folder")
+    revision: str | None = Field(None, description="branch, tag or commit of the repository; null: main")
+    prompt: str = Field(description="what the model is asked")
+    num_frames: int = Field(8, ge=1, le=256, description="frames of a clip that the model sees, evenly spread")
+    dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+        "auto", description="arithmetic; auto: bf16 on a GPU, fp32 on a CPU"
+    )
+    max_new_tokens: int = Field(64, ge=1, description="longest caption, in tokens")
+    num_beams: int = Field(1, ge=1, description="width of the beam search; 1: greedy")
+    temperature: float = Field(0.0, ge=0, description="0: the likeliest text; above 0: tokens are drawn")
+    seed: int = Field(0, description="of the draws, together with the clip's id")
+    clips_per_pass: int = Field(8, ge=1, description="clips that the model sees at once")
+    download: bool = Field(False, description="fetch weights that are not on this machine")
+    cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the hub's usual cache")
+
+    @model_validator(mode="after")
+    def _search_or_draw(self) -> VideoCaptionerConfig:
+        if self.temperature > 0 and self.num_beams > 1:
+            raise ValueError("num_beams above 1 needs temperature 0: tokens are either searched for or drawn")
+        return self
+
+
+class VideoCaptioner(Annotator):
+    """Captions a batch of clips. An answer that is no caption fails its clip, and never costs a second generation.
+
+    The engine gives a batch that failed again clip by clip: the answers of that batch are kept until the next one.
+    """
+
+    def __init__(self, config: StageConfig, *, num_cpus: float = 1, device: str = "cpu") -> None:
+        super().__init__(config, num_cpus=num_cpus, device=device)
+        self._failed_batch: dict[str, str] = {}
+
+    @abstractmethod
+    def captions(self, clips: Sequence[ClipSample]) -> list[str]:
+        """What the model says about each clip."""
+
+    def problem(self, answer: str) -> str | None:
+        """Why ``answer`` is no caption; None when it is one."""
+        return None if answer else "the model gave an empty answer"
+
+    def requirements(self) -> Iterator[Requirement]:
+        """The weights: here, to be fetched, or missing."""
+        from stages.weights import hub_requirement
+
+        yield hub_requirement(self.name, self.hub_model(), download=self.settings.download)
+
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
+        """One caption per clip.
+
+        Raises:
+            ItemError: an answer is no caption.
+        """
+        if all(clip.clip_id in self._failed_batch for clip in clips):
+            answers = self._failed_batch
+        else:
+            answers = dict(zip((clip.clip_id for clip in clips), self.captions(clips), strict=True))
+            self._failed_batch = answers if any(map(self.problem, answers.values())) else {}
+        for clip in clips:
+            problem = self.problem(answers[clip.clip_id])
+            if problem is not None:
+                raise ItemError(f"clip {clip.clip_id}: {problem}")
+        (column,) = self.writes
+        return [{column: answers[clip.clip_id]} for clip in clips]
+
+    def hub_model(self) -> HubModel:
+        """The model that the parameters name."""
+        from models.hub import HubModel
+
+        return HubModel(self.settings.model, self.settings.revision, self.settings.cache_dir)
+
+    def folder(self) -> Path:
+        """The model's folder on this machine, fetched where that is allowed.
+
+        Raises:
+            UserError: it is not there.
+        """
+        from models.hub import HubError
+
+        model = self.hub_model()
+        try:
+            found = model.fetch() if self.settings.download else model.local()
+        except HubError as error:
+            raise UserError(f"{self.name}: {error}") from error
+        if found is None:
+            (requirement,) = self.requirements()
+            raise UserError(f"{self.name}: {requirement.problem}")
+        return found
+
+    def decoding(self) -> Decoding:
+        """How texts are decoded."""
+        from models.generation import Decoding
+
+        settings = self.settings
+        return Decoding(settings.max_new_tokens, settings.num_beams, settings.temperature, settings.seed)
+
+    @property
+    def settings(self) -> VideoCaptionerConfig:
+        """The parameters."""
+        return cast(VideoCaptionerConfig, self.config)
