@@ -42,7 +42,7 @@ class RunPolicy(BaseModel):
 
 class NeededFile(Protocol):
     """A file of weights that a stage loads: its size (None: not known), where it is on this machine (None: it is not),
-    and its digests as far as they are known (``git_sha1``: the id that git gives this content)."""
+    and ``proof``, what `problem` compares it with ("SHA-256", "git id", "" where nothing was published)."""
 
     @property
     def name(self) -> str: ...
@@ -51,9 +51,10 @@ class NeededFile(Protocol):
     @property
     def path(self) -> Path | None: ...
     @property
-    def sha256(self) -> str | None: ...
-    @property
-    def git_sha1(self) -> str | None: ...
+    def proof(self) -> str: ...
+
+    def problem(self) -> str | None:
+        """What is wrong with the file, in words; None when it is there, whole and readable. Reads all of it."""
 
 
 def _no_files() -> Sequence[NeededFile]:

@@ -7,12 +7,8 @@ on embeddings of OpenAI's weights and predict a human rating from about 1 (ugly)
 
 from __future__ import annotations
 
-import hashlib
 import os
 import re
-import shutil
-import tempfile
-import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -21,6 +17,9 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from models.download import download
+from models.hub_files import WeightFile
 
 _LINEAR_KEY = re.compile(r"^(?:(?:layers|fc|mlp)\.)?(?:(\d+)\.)?(weight|bias)$")
 
@@ -71,26 +70,19 @@ def head_folder(cache_dir: str | None = None) -> Path:
     return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "curation"
 
 
+def head_file(head: PublishedHead, folder: Path) -> WeightFile:
+    """The head's file, in ``folder`` or not yet."""
+    path = folder / head.file
+    return WeightFile(head.file, head.num_bytes, path if path.is_file() else None, head.sha256)
+
+
 def fetch_head(head: PublishedHead, folder: Path) -> Path:
     """The head's file in ``folder``, fetched if it is not there, its digest checked.
 
     Raises:
-        AestheticHeadError: the file that came is not the published one.
-        OSError: it cannot be fetched or written.
+        DownloadError: it cannot be fetched or written, or the file that came is not the published one.
     """
-    target = folder / head.file
-    if target.is_file():
-        return target
-    folder.mkdir(parents=True, exist_ok=True)
-    with tempfile.NamedTemporaryFile(dir=folder, delete=False) as file:
-        with urllib.request.urlopen(head.url, timeout=60) as answer:
-            shutil.copyfileobj(answer, file)
-        aside = Path(file.name)
-    if hashlib.sha256(aside.read_bytes()).hexdigest() != head.sha256:
-        aside.unlink()
-        raise AestheticHeadError(f"{head.url}: not the file that was published (SHA-256 differs)")
-    aside.replace(target)
-    return target
+    return download(head.url, folder / head.file, head.sha256)
 
 
 class AestheticHead:

@@ -64,6 +64,29 @@ def packaged_weights() -> Path:
     return Path(easyocr_en_models.model_dir())
 
 
+def fetch_weights(model_dir: Path, languages: Sequence[str], *, recognition: bool) -> None:
+    """Bring EasyOCR's weights to ``model_dir``, from its release and compared with its digests; nothing where they are.
+
+    Raises:
+        TextModelError: they cannot be fetched, or a language is unknown.
+    """
+    import easyocr
+
+    try:
+        model_dir.mkdir(parents=True, exist_ok=True)
+        with _quiet():
+            easyocr.Reader(
+                list(languages),
+                gpu=False,
+                model_storage_directory=str(model_dir),
+                user_network_directory=str(model_dir),
+                recognizer=recognition,
+                verbose=False,
+            )
+    except (OSError, ValueError) as error:
+        raise TextModelError(f"EasyOCR's weights cannot be fetched to {model_dir}: {error}") from error
+
+
 class CraftTextReader:
     """CRAFT (arXiv 1904.01941) and, where asked for, EasyOCR's recogniser (https://github.com/JaidedAI/EasyOCR).
 

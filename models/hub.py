@@ -18,19 +18,23 @@ class HubError(Exception):
     """A model cannot be had in the way asked for; one line: what, where, what to do."""
 
 
+# What the hub said in this process, so that checking a pipeline asks once for each model.
+_LISTINGS: dict[tuple[str, str | None, tuple[str, ...]], tuple[str, list[WeightFile]] | HubError] = {}
+
+
 @dataclass(frozen=True)
 class HubModel:
     """A transformers-style model folder: a path on this machine, or a repository of the Hugging Face hub.
 
     ``name``: "org/name", or the path of a folder or of a weights file. ``revision``: branch, tag or commit; None:
     main. ``cache_dir``: None: the hub's usual cache (HF_HOME, HF_HUB_CACHE). ``file``: one file of the repository or
-    folder (e.g. a .gguf) instead of all that a model needs.
+    folder (e.g. a .gguf) instead of all that a model needs; of several names the first that is there.
     """
 
     name: str
     revision: str | None = None
     cache_dir: str | None = None
-    file: str | None = None
+    file: str | tuple[str, ...] | None = None
 
     @property
     def is_path(self) -> bool:
@@ -43,7 +47,7 @@ class HubModel:
         folder = self._folder()
         if folder is None or self._missing(folder) is not None:
             return None
-        return folder / self.file if self.file else folder
+        return next((folder / name for name in self._names if (folder / name).is_file()), folder)
 
     def fetch(self) -> Path:
         """`local`, or the same after a download: safetensors, or ``.bin`` where the repository has none.
@@ -59,6 +63,7 @@ class HubModel:
             return found
         if self.is_path:
             raise HubError(self._path_problem())
+        _LISTINGS.clear()
         files = [file for file in self.files() if file.path is None]
         folder = None
         for weights in (False, True):
@@ -80,7 +85,7 @@ class HubModel:
         """
         folder = self._folder()
         if folder is not None and self._missing(folder) is None:
-            return listed(folder, self.file)
+            return listed(folder, self._names)
         if self.is_path:
             raise HubError(self._path_problem())
         commit, remote = self._remote()
@@ -94,7 +99,11 @@ class HubModel:
 
     def __str__(self) -> str:
         name = f"{self.name}@{self.revision}" if self.revision else self.name
-        return f"{name}/{self.file}" if self.file else name
+        return f"{name}/{self._names[0]}" if self._names else name
+
+    @property
+    def _names(self) -> tuple[str, ...]:
+        return (self.file,) if isinstance(self.file, str) else self.file or ()
 
     @property
     def _path(self) -> Path:
@@ -113,8 +122,8 @@ class HubModel:
     def _missing(self, folder: Path) -> str | None:
         if folder.is_file():
             return None
-        if self.file is not None:
-            return None if (folder / self.file).is_file() else self.file
+        if self._names:
+            return None if any((folder / name).is_file() for name in self._names) else self._names[0]
         return missing_in(folder)
 
     def _path_problem(self) -> str:
@@ -130,6 +139,18 @@ class HubModel:
 
     def _remote(self) -> tuple[str, list[WeightFile]]:
         """The commit that the hub has for the revision, and the files of it that the model needs."""
+        key = (self.name, self.revision, self._names)
+        if key not in _LISTINGS:
+            try:
+                _LISTINGS[key] = self._ask()
+            except HubError as error:
+                _LISTINGS[key] = error
+        found = _LISTINGS[key]
+        if isinstance(found, HubError):
+            raise found
+        return found
+
+    def _ask(self) -> tuple[str, list[WeightFile]]:
         with self._told():
             from huggingface_hub import HfApi
 
@@ -137,9 +158,9 @@ class HubModel:
                 self.name, revision=self.revision, files_metadata=True, timeout=_LISTING_TIMEOUT_S
             )
         siblings = {one.rfilename: one for one in info.siblings or []}
-        names = chosen_files(list(siblings), self.file)
-        if not any(name.endswith(WEIGHTS) for name in names):
-            wanted = self.file or "weights as safetensors or .bin"
+        names = chosen_files(list(siblings), self._names)
+        if not (names if self._names else any(name.endswith(WEIGHTS) for name in names)):
+            wanted = " or ".join(self._names) or "weights as safetensors or .bin"
             raise HubError(f"{self.name}: the repository holds no {wanted}")
         return str(info.sha), [_weight_file(siblings[name]) for name in names]
 

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from models.weight_format import unreadable
+
 WEIGHTS = (".safetensors", ".bin", ".gguf")
 _SINGLE = ("model.safetensors", "pytorch_model.bin")
 _INDEX_SUFFIX = ".index.json"
@@ -37,14 +39,26 @@ class WeightFile:
     sha256: str | None = None
     git_sha1: str | None = None
 
+    @property
+    def proof(self) -> str:
+        """What `problem` compares the content with."""
+        return "SHA-256" if self.sha256 is not None else "git id" if self.git_sha1 is not None else ""
 
-def chosen_files(names: Sequence[str], file: str | None = None) -> list[str]:
+    def problem(self) -> str | None:
+        """What is wrong with the file, in words; None when it is there, is the published one as far as that is known,
+        and can be read. Reads all of it."""
+        if self.path is None or not self.path.is_file():
+            return "it is not there"
+        return wrong_digest(self) or unreadable(self.path)
+
+
+def chosen_files(names: Sequence[str], alternatives: Sequence[str] = ()) -> list[str]:
     """Those files of a repository that transformers loads: small files, and one set of weights (safetensors first).
 
-    ``file``: only this one. Weights in other formats, in folders, and of other variants are left out.
+    ``alternatives``: only the first of these. Weights in other formats, in folders, and of other variants are left out.
     """
-    if file is not None:
-        return [name for name in names if name == file]
+    if alternatives:
+        return [name for name in alternatives if name in names][:1]
     top = [name for name in names if "/" not in name]
     weights = _weight_names(top)
     indices = {f"{single}{_INDEX_SUFFIX}" for single in _SINGLE}
@@ -67,22 +81,32 @@ def missing_in(folder: Path) -> str | None:
     return None if any(folder.glob("*.safetensors")) else _SINGLE[0]
 
 
-def listed(folder: Path, file: str | None = None) -> list[WeightFile]:
+def listed(folder: Path, alternatives: Sequence[str] = ()) -> list[WeightFile]:
     """The files of a model folder on this machine (or ``folder`` itself where it is a file), with their digests as
     far as the hub's cache tells them: it names each stored file by its digest."""
     if folder.is_file():
-        return [_on_disk(folder, folder.name)]
-    if file is not None:
-        return [_on_disk(folder / file, file)]
+        return [on_disk(folder, folder.name)]
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    return [_on_disk(folder / name, name) for name in chosen_files(names)]
+    return [on_disk(folder / name, name) for name in chosen_files(names, alternatives)]
+
+
+def on_disk(path: Path, name: str) -> WeightFile:
+    """A file of this machine. In the hub's cache a link with the digest as its name leads to the file."""
+    target = Path(os.readlink(path)).name if path.is_symlink() else ""
+    return WeightFile(
+        name,
+        path.stat().st_size,
+        path,
+        sha256=target if _SHA256.match(target) else None,
+        git_sha1=target if _GIT_SHA1.match(target) else None,
+    )
 
 
 def wrong_digest(file: WeightFile) -> str | None:
     """What differs between a file on this machine and what was published, in words; None when nothing does or nothing
     is known. Reads the whole file where a digest is known."""
-    if file.path is None or not file.path.is_file():
-        return "it is not there"
+    if file.path is None:
+        return None
     size = file.path.stat().st_size
     if file.num_bytes is not None and size != file.num_bytes:
         return f"{size} bytes instead of {file.num_bytes}"
@@ -114,17 +138,6 @@ def _shards(index: Path) -> list[str]:
         return sorted(set(json.loads(index.read_text())["weight_map"].values()))
     except (ValueError, KeyError, AttributeError):
         return [f"a readable {index.name}"]
-
-
-def _on_disk(path: Path, name: str) -> WeightFile:
-    published = Path(os.readlink(path)).name if path.is_symlink() else ""
-    return WeightFile(
-        name,
-        path.stat().st_size,
-        path,
-        sha256=published if _SHA256.match(published) else None,
-        git_sha1=published if _GIT_SHA1.match(published) else None,
-    )
 
 
 def _digest(path: Path, digest: hashlib._Hash) -> str:

@@ -26,8 +26,9 @@ _DEFAULTS: Mapping[str, Any] = {
     "resize_mode": "shortest",
     "fill_color": 0,
 }
-_CHECKPOINTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
-_CONFIG = "open_clip_config.json"
+CHECKPOINTS = ("open_clip_model.safetensors", "open_clip_pytorch_model.safetensors", "open_clip_pytorch_model.bin")
+CONFIG = "open_clip_config.json"
+HUB_PREFIX = "hf-hub:"
 _SAFE_SUFFIXES = (".safetensors", ".pt", ".pth", ".bin")
 
 
@@ -69,8 +70,8 @@ def find_source(model: str, pretrained: str | None, cache_dir: str | None = None
     """
     if model.startswith("local-dir:"):
         return _folder_source(model, Path(model.removeprefix("local-dir:")))
-    if model.startswith("hf-hub:"):
-        return _hub_source(model.removeprefix("hf-hub:"), cache_dir)
+    if model.startswith(HUB_PREFIX):
+        return _hub_source(model.removeprefix(HUB_PREFIX), cache_dir)
     config = Path(model) if model.endswith(".json") else _package_folder() / "model_configs" / f"{_clean(model)}.json"
     if not config.is_file():
         raise OpenClipSourceError(f"OpenCLIP has no model {model!r}; see open_clip.list_models(){_similar(model)}")
@@ -89,25 +90,30 @@ def find_source(model: str, pretrained: str | None, cache_dir: str | None = None
     return OpenClipSource(architecture, registered, transform, found, tag, bool(tag.get("quick_gelu")), size)
 
 
+def url_folder(cache_dir: str | None) -> Path:
+    """Where weights are kept that come from a plain address instead of the hub; OpenCLIP's own place."""
+    return Path(cache_dir) if cache_dir else Path.home() / ".cache" / "clip"
+
+
 def _folder_source(model: str, folder: Path) -> OpenClipSource:
-    config = folder / _CONFIG
+    config = folder / CONFIG
     if not config.is_file():
-        raise OpenClipSourceError(f"{folder} holds no {_CONFIG}")
+        raise OpenClipSourceError(f"{folder} holds no {CONFIG}")
     settings = json.loads(config.read_text())
-    checkpoints = [folder / name for name in _CHECKPOINTS if (folder / name).is_file()]
+    checkpoints = [folder / name for name in CHECKPOINTS if (folder / name).is_file()]
     if not checkpoints:
-        raise OpenClipSourceError(f"{folder} holds no weights ({' or '.join(_CHECKPOINTS)})")
+        raise OpenClipSourceError(f"{folder} holds no weights ({' or '.join(CHECKPOINTS)})")
     transform = _transform(settings.get("model_cfg", {}), settings.get("preprocess_cfg", {}))
     return OpenClipSource(model, None, transform, checkpoints[0])
 
 
 def _hub_source(repository: str, cache_dir: str | None) -> OpenClipSource:
-    config = _hub_file(repository, _CONFIG, cache_dir)
-    weights = next((path for name in _CHECKPOINTS if (path := _hub_file(repository, name, cache_dir))), None)
+    config = _hub_file(repository, CONFIG, cache_dir)
+    weights = next((path for name in CHECKPOINTS if (path := _hub_file(repository, name, cache_dir))), None)
     if config is None or weights is None:
         raise OpenClipSourceError(
-            f"{repository} is not in the local cache; fetch it with `hf download {repository}`, "
-            "or use a built-in model name with a pretrained tag"
+            f"{repository} is not in the local cache; fetch it ahead with `curation models pull --pipeline …` or "
+            f"`hf download {repository}`, or use a built-in model name with a pretrained tag"
         )
     return _folder_source(f"local-dir:{config.parent}", config.parent)
 
@@ -115,10 +121,9 @@ def _hub_source(repository: str, cache_dir: str | None) -> OpenClipSource:
 def _cached(tag: Mapping[str, Any], cache_dir: str | None) -> Path | None:
     repository, _, name = str(tag.get("hf_hub") or "").rpartition("/")
     if repository:
-        names = (f"{Path(name).stem}.safetensors", name) if name else (_CHECKPOINTS[0], _CHECKPOINTS[2])
+        names = (f"{Path(name).stem}.safetensors", name) if name else (CHECKPOINTS[0], CHECKPOINTS[2])
         return next((path for each in names if (path := _hub_file(repository, each, cache_dir))), None)
-    folder = Path(cache_dir) if cache_dir else Path.home() / ".cache" / "clip"
-    file = folder / Path(str(tag.get("url"))).name
+    file = url_folder(cache_dir) / Path(str(tag.get("url"))).name
     return file if file.is_file() else None
 
 

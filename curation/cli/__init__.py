@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from curation.cli import annotate, doctor, plan, retry, run
+from curation.cli import annotate, doctor, models, plan, retry, run
 from curation.errors import UserError
 
 app = typer.Typer(
@@ -18,6 +18,7 @@ app = typer.Typer(
 )
 for module in (run, plan, doctor, annotate, retry):
     app.command(module.NAME)(module.command)
+app.add_typer(models.app, name=models.NAME)
 
 
 def main() -> None:

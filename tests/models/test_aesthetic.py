@@ -11,6 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from models.aesthetic import AestheticHead, AestheticHeadError, PublishedHead, fetch_head, published_head
+from models.download import DownloadError
 from tests.models.weights import downloaded_head
 
 
@@ -125,6 +126,6 @@ def test_a_fetched_head_is_checked_and_kept(tmp_path: Path) -> None:
     origin.unlink()
     assert fetch_head(head, tmp_path / "cache").read_bytes() == b"published"
     origin.write_bytes(b"replaced")
-    with pytest.raises(AestheticHeadError, match="SHA-256"):
+    with pytest.raises(DownloadError, match="SHA-256"):
         fetch_head(head, tmp_path / "elsewhere")
     assert list((tmp_path / "elsewhere").iterdir()) == []

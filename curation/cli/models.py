@@ -1,0 +1,145 @@
+"""`curation models`: the weights that a pipeline needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from curation.cli.options import Config, Overrides, Pipeline
+from curation.errors import UserError
+
+if TYPE_CHECKING:
+    from curation.stage import NeededFile, Requirement
+
+NAME = "models"
+app = typer.Typer(
+    help="Weights that a pipeline needs: list, pull, check.", no_args_is_help=True, rich_markup_mode="markdown"
+)
+
+
+@app.command("list")
+def list_models(pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None) -> None:
+    """Show every weight file that the stages of a pipeline need: its size, and where it is on this machine.
+
+    Example: `curation models list --pipeline lvd`
+
+    Exit status: 0; 1 where the files of a model cannot be told; 2 bad config.
+    """
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table("stage", "file", "size", "where", title=f"weights of the pipeline {pipeline}")
+    table.columns[1].overflow = table.columns[3].overflow = "fold"
+    sizes: dict[bool, list[int]] = {True: [], False: []}
+    troubles = []
+    for stage, requirement in _needs(pipeline, config, overrides):
+        try:
+            files = requirement.files()
+        except UserError as error:
+            troubles.append(str(error))
+            about = f"about {_size(requirement.download_bytes)}" if requirement.download_bytes else "?"
+            table.add_row(stage, requirement.name, about, "[red]not here[/red]")
+            continue
+        if not files and requirement.problem:
+            troubles.append(f"{stage}: {requirement.problem}")
+        for file in files:
+            sizes[file.path is not None].append(file.num_bytes or 0)
+            where = str(file.path) if file.path else "[red]not here[/red]"
+            table.add_row(stage, file.name, _size(file.num_bytes), where)
+    console = Console()
+    console.print(table)
+    for there, word in ((True, "here"), (False, "to fetch")):
+        console.print(f"{word}: {len(sizes[there])} files, {_size(sum(sizes[there]))}")
+    _report(troubles)
+
+
+@app.command("pull")
+def pull_models(pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None) -> None:
+    """Fetch the weights of a pipeline ahead of a job, so that its actors find them. What is here is not fetched again.
+
+    Example: `curation models pull --pipeline lvd`
+
+    Exit status: 0 all is here; 1 something could not be fetched; 2 bad config.
+    """
+    from rich.console import Console
+
+    console = Console()
+    troubles = []
+    for stage, requirement in _needs(pipeline, config, overrides):
+        if requirement.fetch is None:
+            if requirement.problem:
+                troubles.append(f"{stage}: {requirement.problem}")
+            continue
+        try:
+            missing = [file for file in requirement.files() if file.path is None]
+            if missing:
+                total = sum(file.num_bytes or 0 for file in missing)
+                console.print(f"{stage}: fetching {requirement.name}: {len(missing)} files, {_size(total)}")
+            requirement.fetch()
+        except UserError as error:
+            troubles.append(str(error))
+        else:
+            console.print(f"{stage}: {requirement.name} {'has come' if missing else 'is here'}")
+    _report(troubles)
+
+
+@app.command("check")
+def check_models(pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None) -> None:
+    """Read every weight file of a pipeline: is it here, whole, the published one, and readable?
+
+    Checksums are those of the hub (kept in its cache, so no network is used for what is here) or of the publisher.
+
+    Example: `curation models check --pipeline lvd`
+
+    Exit status: 0 all is well; 1 something is wrong; 2 bad config.
+    """
+    from rich.console import Console
+
+    console = Console()
+    troubles = []
+    for stage, requirement in _needs(pipeline, config, overrides):
+        try:
+            files = requirement.files()
+        except UserError as error:
+            troubles.append(requirement.problem or str(error))
+            continue
+        if not files and requirement.problem:
+            troubles.append(f"{stage}: {requirement.problem}")
+        for file in files:
+            problem = file.problem()
+            if problem is None:
+                compared = f"{file.proof} as published" if file.proof else "readable; no checksum is known"
+                console.print(f"{stage}: {file.name}: {compared}")
+            else:
+                troubles.append(f"{stage}: {file.path or file.name}: {problem}{_mend(file, requirement, pipeline)}")
+    _report(troubles)
+
+
+def _needs(pipeline: str, config: Path | None, overrides: Sequence[str] | None) -> Iterator[tuple[str, Requirement]]:
+    from curation.config import load_config, requirements, resolve_pipeline
+
+    for stage, requirement in requirements(resolve_pipeline(load_config(config), pipeline, overrides or [])):
+        yield stage.name, requirement
+
+
+def _mend(file: NeededFile, requirement: Requirement, pipeline: str) -> str:
+    if requirement.fetch is None:
+        return ""
+    pull = f"curation models pull --pipeline {pipeline}"
+    return f"; remove it and fetch it again: {pull}" if file.path else f"; fetch it: {pull}"
+
+
+def _report(troubles: Sequence[str]) -> None:
+    for trouble in troubles:
+        typer.echo(f"error: {trouble}", err=True)
+    if troubles:
+        raise typer.Exit(1)
+
+
+def _size(num_bytes: int | None) -> str:
+    from rich.filesize import decimal
+
+    return "?" if num_bytes is None else decimal(num_bytes)
