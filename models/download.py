@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import secrets
 import urllib.request
+from http.client import HTTPException
 from pathlib import Path
 
 _TIMEOUT_S = 60
@@ -28,14 +29,15 @@ def download(url: str, target: Path, sha256: str) -> Path:
     aside = target.with_name(f"{target.name}.{secrets.token_hex(4)}.part")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        found = _copy(url, aside, target.name)
-        if not found.startswith(sha256):
-            raise DownloadError(f"{url}: not the file that was published (SHA-256 differs)")
-        aside.replace(target)
-    except (OSError, ValueError) as error:
+        try:
+            found = _copy(url, aside, target.name)
+            if not found.startswith(sha256):
+                raise DownloadError(f"{url}: not the file that was published (SHA-256 differs)")
+            aside.replace(target)
+        finally:
+            aside.unlink(missing_ok=True)
+    except (OSError, ValueError, HTTPException) as error:
         raise DownloadError(f"{url} cannot be fetched to {target.parent}: {error}") from error
-    finally:
-        aside.unlink(missing_ok=True)
     return target
 
 

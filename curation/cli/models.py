@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -15,13 +15,19 @@ if TYPE_CHECKING:
     from curation.stage import NeededFile, Requirement
 
 NAME = "models"
+Stage = Annotated[
+    str | None,
+    typer.Option(metavar="NAME", help="Only this stage; one that the pipeline lacks is taken with its defaults."),
+]
 app = typer.Typer(
     help="Weights that a pipeline needs: list, pull, check.", no_args_is_help=True, rich_markup_mode="markdown"
 )
 
 
 @app.command("list")
-def list_models(pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None) -> None:
+def list_models(
+    pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None, stage: Stage = None
+) -> None:
     """Show every weight file that the stages of a pipeline need: its size, and where it is on this machine.
 
     Example: `curation models list --pipeline lvd`
@@ -35,20 +41,20 @@ def list_models(pipeline: Pipeline = "quickstart", config: Config = None, overri
     table.columns[1].overflow = table.columns[3].overflow = "fold"
     sizes: dict[bool, list[int]] = {True: [], False: []}
     troubles = []
-    for stage, requirement in _needs(pipeline, config, overrides):
+    for user, requirement in _needs(pipeline, config, overrides, stage):
         try:
             files = requirement.files()
         except UserError as error:
             troubles.append(str(error))
             about = f"about {_size(requirement.download_bytes)}" if requirement.download_bytes else "?"
-            table.add_row(stage, requirement.name, about, "[red]not here[/red]")
+            table.add_row(user, requirement.name, about, "[red]not here[/red]")
             continue
         if not files and requirement.problem:
-            troubles.append(f"{stage}: {requirement.problem}")
+            troubles.append(f"{user}: {requirement.problem}")
         for file in files:
             sizes[file.path is not None].append(file.num_bytes or 0)
             where = str(file.path) if file.path else "[red]not here[/red]"
-            table.add_row(stage, file.name, _size(file.num_bytes), where)
+            table.add_row(user, file.name, _size(file.num_bytes), where)
     console = Console()
     console.print(table)
     for there, word in ((True, "here"), (False, "to fetch")):
@@ -57,7 +63,9 @@ def list_models(pipeline: Pipeline = "quickstart", config: Config = None, overri
 
 
 @app.command("pull")
-def pull_models(pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None) -> None:
+def pull_models(
+    pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None, stage: Stage = None
+) -> None:
     """Fetch the weights of a pipeline ahead of a job, so that its actors find them. What is here is not fetched again.
 
     Example: `curation models pull --pipeline lvd`
@@ -68,26 +76,28 @@ def pull_models(pipeline: Pipeline = "quickstart", config: Config = None, overri
 
     console = Console()
     troubles = []
-    for stage, requirement in _needs(pipeline, config, overrides):
+    for user, requirement in _needs(pipeline, config, overrides, stage):
         if requirement.fetch is None:
             if requirement.problem:
-                troubles.append(f"{stage}: {requirement.problem}")
+                troubles.append(f"{user}: {requirement.problem}")
             continue
         try:
             missing = [file for file in requirement.files() if file.path is None]
             if missing:
                 total = sum(file.num_bytes or 0 for file in missing)
-                console.print(f"{stage}: fetching {requirement.name}: {len(missing)} files, {_size(total)}")
+                console.print(f"{user}: fetching {requirement.name}: {len(missing)} files, {_size(total)}")
             requirement.fetch()
         except UserError as error:
             troubles.append(str(error))
         else:
-            console.print(f"{stage}: {requirement.name} {'has come' if missing else 'is here'}")
+            console.print(f"{user}: {requirement.name} {'has come' if missing else 'is here'}")
     _report(troubles)
 
 
 @app.command("check")
-def check_models(pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None) -> None:
+def check_models(
+    pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None, stage: Stage = None
+) -> None:
     """Read every weight file of a pipeline: is it here, whole, the published one, and readable?
 
     Checksums are those of the hub (kept in its cache, so no network is used for what is here) or of the publisher.
@@ -100,29 +110,37 @@ def check_models(pipeline: Pipeline = "quickstart", config: Config = None, overr
 
     console = Console()
     troubles = []
-    for stage, requirement in _needs(pipeline, config, overrides):
+    for user, requirement in _needs(pipeline, config, overrides, stage):
         try:
             files = requirement.files()
         except UserError as error:
             troubles.append(requirement.problem or str(error))
             continue
         if not files and requirement.problem:
-            troubles.append(f"{stage}: {requirement.problem}")
+            troubles.append(f"{user}: {requirement.problem}")
         for file in files:
             problem = file.problem()
             if problem is None:
                 compared = f"{file.proof} as published" if file.proof else "readable; no checksum is known"
-                console.print(f"{stage}: {file.name}: {compared}")
+                console.print(f"{user}: {file.name}: {compared}")
             else:
-                troubles.append(f"{stage}: {file.path or file.name}: {problem}{_mend(file, requirement, pipeline)}")
+                troubles.append(f"{user}: {file.path or file.name}: {problem}{_mend(file, requirement, pipeline)}")
     _report(troubles)
 
 
-def _needs(pipeline: str, config: Path | None, overrides: Sequence[str] | None) -> Iterator[tuple[str, Requirement]]:
-    from curation.config import load_config, requirements, resolve_pipeline
+def _needs(
+    pipeline: str, config: Path | None, overrides: Sequence[str] | None, stage: str | None
+) -> Iterator[tuple[str, Requirement]]:
+    """Names of stages with what they need: of all, or of one as `curation annotate --stage` takes it."""
+    from dataclasses import replace
 
-    for stage, requirement in requirements(resolve_pipeline(load_config(config), pipeline, overrides or [])):
-        yield stage.name, requirement
+    from curation.config import load_config, override_stage, requirements, resolve_pipeline
+
+    resolved = resolve_pipeline(load_config(config), pipeline, overrides or [] if stage is None else [])
+    if stage is not None:
+        resolved = replace(resolved, stages=(override_stage(resolved, stage, overrides or []),))
+    for user, requirement in requirements(resolved):
+        yield user.name, requirement
 
 
 def _mend(file: NeededFile, requirement: Requirement, pipeline: str) -> str:

@@ -25,13 +25,17 @@ def check_pipeline(pipeline: ResolvedPipeline) -> None:
     """
     mistakes = [*_order_mistakes(pipeline), *_column_mistakes(pipeline)] or _input_mistakes(pipeline)
     if not mistakes:
-        mistakes = [
-            f"{stage.place}: {stage.name}: {requirement.problem}"
-            for stage, requirement in requirements(pipeline)
-            if requirement.problem is not None
-        ]
+        mistakes = _missing(pipeline)
     if mistakes:
         raise UserError("\n".join(dict.fromkeys(mistakes)))
+
+
+def _missing(pipeline: ResolvedPipeline) -> list[str]:
+    needs = [(stage, need) for stage, need in requirements(pipeline) if need.problem is not None]
+    told = [f"{stage.place}: {stage.name}: {need.problem}" for stage, need in needs]
+    if any(need.fetch is not None for _, need in needs):
+        told.append(f"to fetch missing weights ahead: curation models pull --pipeline {pipeline.name}")
+    return told
 
 
 def requirements(pipeline: ResolvedPipeline) -> list[tuple[ResolvedStage, Requirement]]:
