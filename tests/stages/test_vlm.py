@@ -1,0 +1,115 @@
+"""`vlm` on clip files: captions equal transformers' own chat call; times of the frames; refusals; settings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from curation.errors import ItemError, UserError
+from curation.stage import ClipSample
+from curation.video import sampling
+from curation.video.sampling import FrameRequest
+from stages.vlm import VlmCaptions, frame_numbers
+from tests.curation.video.clip_files import decoded_frames, write_clip
+from tests.models.tiny_vlm import create_tiny_qwen2_vl
+from tests.stages.clip_samples import sample_of
+
+SCENES = {"bus": range(80, 92), "bicycle": range(200, 213), "single": range(10, 11)}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return create_tiny_qwen2_vl(tmp_path_factory.mktemp("vlm") / "qwen2_vl")
+
+
+@pytest.fixture(scope="module")
+def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    frames = decoded_frames(bikes, [number for span in SCENES.values() for number in span])
+    return [
+        write_clip(folder / f"{name}.mp4", [frames[number].to_ndarray(format="rgb24") for number in span], 25)
+        for name, span in SCENES.items()
+    ]
+
+
+def stage_of(checkpoint: Path, **config: Any) -> VlmCaptions:
+    settings = {"max_new_tokens": 10, "num_frames": 4, "long_side": 64, **config}
+    stage = VlmCaptions(VlmCaptions.Config(model=str(checkpoint), **settings))
+    assert [requirement.problem for requirement in stage.requirements()] == [None]
+    stage.setup()
+    return stage
+
+
+def directly(sample: ClipSample, checkpoint: Path) -> str:
+    """transformers' chat call on the frames of one clip."""
+    import torch
+    from transformers import AutoModelForImageTextToText, AutoProcessor
+
+    processor = AutoProcessor.from_pretrained(checkpoint)
+    model = AutoModelForImageTextToText.from_pretrained(checkpoint).eval()
+    video = torch.tensor(sample.frames).permute(0, 3, 1, 2)
+    content = [{"type": "video", "video": video}, {"type": "text", "text": VlmCaptions.Config().prompt}]
+    inputs = processor.apply_chat_template(
+        [{"role": "user", "content": content}],
+        add_generation_prompt=True,
+        tokenize=True,
+        return_dict=True,
+        return_tensors="pt",
+        processor_kwargs={"do_sample_frames": False},
+    )
+    generated = model.generate(**inputs, max_new_tokens=10, do_sample=False)
+    return str(processor.decode(generated[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip())
+
+
+def test_captions_equal_direct_calls(checkpoint: Path, clips: list[Path]) -> None:
+    stage = stage_of(checkpoint, clips_per_pass=2)
+    samples = [sample_of(stage, clip) for clip in clips]
+    expected = [directly(sample, checkpoint) for sample in samples]
+    assert stage.annotate(samples) == [{"caption_vlm": text} for text in expected]
+    assert len(set(expected)) == 3
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        ("", "empty answer"),
+        ("I'm sorry, but I can't help with that.", "the model refused: I'm sorry"),
+        ("i cannot describe this video", "refused"),
+        ("As an AI model I have no eyes.", "refused"),
+        ("I can see a red bus.", None),
+        ("A sorry-looking dog sits by the road.", None),
+    ],
+)
+def test_refusals_are_no_captions(
+    checkpoint: Path, clips: list[Path], monkeypatch: pytest.MonkeyPatch, answer: str, reason: str | None
+) -> None:
+    stage = VlmCaptions(VlmCaptions.Config(model=str(checkpoint)))
+    monkeypatch.setattr(stage, "captions", lambda batch: [answer] * len(batch))
+    sample = ClipSample("bus", {})
+    if reason is None:
+        assert stage.annotate([sample]) == [{"caption_vlm": answer}]
+    else:
+        with pytest.raises(ItemError, match=reason):
+            stage.annotate([sample])
+
+
+@given(count=st.integers(1, 64), num_frames=st.integers(1, 100_000))
+def test_frame_numbers_are_those_of_the_sampler(count: int, num_frames: int) -> None:
+    assert frame_numbers(count, num_frames) == sampling._positions(FrameRequest("uniform", count=count), num_frames)
+
+
+def test_a_model_that_takes_no_videos_is_told(checkpoint: Path, tmp_path: Path) -> None:
+    from tests.models.tiny_blip2 import create_tiny_blip2
+
+    folder = create_tiny_blip2(tmp_path / "blip2", "t5", image_tokens=True)
+    with pytest.raises(UserError, match=r"vlm: .* no chat template.* see vlm\.model"):
+        VlmCaptions(VlmCaptions.Config(model=str(folder))).setup()
+
+
+def test_an_empty_question_is_told() -> None:
+    with pytest.raises(ValueError, match="prompt"):
+        VlmCaptions.Config(prompt="")
