@@ -17,7 +17,7 @@ from stages.clips.audio import AudioError
 from stages.clips.encoding import EncodingSettings
 from stages.clips.joints import find_joints
 from stages.clips.mp4 import VIDEO_CODECS
-from stages.clips.planner import Joints, Limits, Shot, Span, find_shots, lost_seconds, plan, without_spoiled
+from stages.clips.planner import Joints, Limits, Shot, Span, find_shots, lost_seconds, plan, within, without_spoiled
 from stages.clips.source import Source
 from stages.clips.splice import SpliceError
 from stages.clips.timeline import Timeline, build_timeline, frame_numbers
@@ -80,6 +80,8 @@ class Clipping(Splitter):
         if index.spoiled is not None and index.spoiled.any():
             video.notes.append(f"{int(index.spoiled.sum())} frames that build on damaged ones are in no clip")
             shots = without_spoiled(shots, index.spoiled)
+        if video.keep is not None:
+            shots = within(shots, index.pts, video.keep)
         settings = EncodingSettings(self.config.crf, self.config.preset)
         spans = self._plan(video, source, shots, limits, settings)
         lost = lost_seconds(spans, source.timeline)

@@ -100,6 +100,13 @@ def without_spoiled(shots: Iterable[Shot], spoiled: npt.NDArray[np.bool_]) -> li
     return parts
 
 
+def within(shots: Iterable[Shot], frame_pts: npt.NDArray[np.int64], intervals: Iterable[tuple[int, int]]) -> list[Shot]:
+    """The parts of the shots whose frames are shown within one of the intervals of PTS, [start, end), disjoint."""
+    bounds = [tuple(int(frame) for frame in np.searchsorted(frame_pts, interval)) for interval in intervals]
+    parts = [Shot(max(shot.first, first), min(shot.stop, stop)) for shot in shots for first, stop in sorted(bounds)]
+    return [part for part in parts if part.stop > part.first]
+
+
 def plan(
     shots: Iterable[Shot],
     timeline: Timeline,

@@ -1,0 +1,1 @@
+"""Label segmentation: which parts of a video show what its label says."""
