@@ -48,7 +48,11 @@ class CausalLM:
         """
         from transformers import AutoModelForCausalLM, AutoTokenizer
 
-        place: dict[str, Any] = {"pretrained_model_name_or_path": path, "local_files_only": True}
+        place: dict[str, Any] = {
+            "pretrained_model_name_or_path": path,
+            "local_files_only": True,
+            "trust_remote_code": False,
+        }
         if path.is_file():
             place |= {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
         try:

@@ -128,7 +128,7 @@ class OpenAIChat:
 
     def _attempt(self, method: str, path: str, body: Mapping[str, Any] | None) -> bytes:
         from urllib3 import Timeout
-        from urllib3.exceptions import HTTPError, TimeoutError
+        from urllib3.exceptions import HTTPError, NewConnectionError, TimeoutError
 
         limit = self._limits.timeout_s
         end = time.monotonic() + limit
@@ -148,9 +148,9 @@ class OpenAIChat:
             with response:
                 content = self._read(response, end)
                 status = Status(response.status, response.headers)
-        except TimeoutError:
-            raise ServerError(f"no answer within {limit:g} s", may_pass=True) from None
         except HTTPError as error:
+            if isinstance(error, TimeoutError) and not isinstance(error, NewConnectionError):
+                raise ServerError(f"no answer within {limit:g} s", may_pass=True) from None
             text = without_key(" ".join(str(error).split()), self._key)
             raise ServerError(f"the connection failed: {text}", may_pass=True) from None
         if 200 <= status.code < 300:

@@ -71,7 +71,7 @@ class VllmChat:
             {"messages": [dict(turn) for turn in conversation], "sampling_params": dict(self._sampling)}
             for conversation in conversations
         ]
-        return [self._read(row) for row in self._run(_through(self._stages, rows))]
+        return [self._read(row) for row in self._run(through(self._stages, rows))]
 
     def _read(self, row: Mapping[str, Any]) -> ChatAnswer | ChatError:
         if row.get(_FAILED):
@@ -119,7 +119,8 @@ def start(stage: Any, batch_size: int) -> Any:
     return stage.fn(**arguments)
 
 
-async def _through(stages: Sequence[Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+async def through(stages: Sequence[Any], rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The rows after one callable after the other."""
     from ray.data.llm import Processor
 
     batch: dict[str, Any] = {Processor.DATA_COLUMN: rows}

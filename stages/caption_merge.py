@@ -28,13 +28,13 @@ COLUMNS: Mapping[str, str] = {
     "text": "text",
 }
 PROMPT = """\
-Merge the captions of one video clip into a single caption.
-What one frame of it shows: {coca}
-What happens in it: {videoblip}
-What it shows: {vlm}
+Merge these captions of one video clip into a single caption.
+What one frame shows: {coca}
+What happens: {videoblip}
+What it is about: {vlm}
 What can be read in it: {text}
-Write one or two plain sentences that say what can be seen and how it moves. Use only what the captions say, and leave \
-out what they contradict each other about. Answer with the caption only."""
+Write one or two plain sentences that hold everything the captions say, and nothing else. Do not mention the captions. \
+Answer with the new caption only."""
 
 log = logging.getLogger(__name__)
 
