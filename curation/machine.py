@@ -32,6 +32,7 @@ def findings(config: Path | None) -> Iterator[Finding]:
     yield from _opencv()
     yield from _memory()
     yield from _gpus()
+    yield _model_cache()
     yield from _pipelines(config)
 
 
@@ -89,6 +90,16 @@ def _gpus() -> Iterator[Finding]:
     yield Finding("GPUs", ", ".join(names) or "none: stages with num_gpus need a cluster that has some")
 
 
+def _model_cache() -> Finding:
+    from huggingface_hub import constants
+
+    cache = Path(constants.HF_HUB_CACHE)
+    existing = next(folder for folder in (cache, *cache.parents) if folder.exists())
+    free = shutil.disk_usage(existing).free / 2**30
+    hub = "offline: HF_HUB_OFFLINE is set" if constants.HF_HUB_OFFLINE else f"hub {constants.ENDPOINT.split('@')[-1]}"
+    return Finding("model cache", f"{cache}, {free:.1f} GiB free; {hub}")
+
+
 def _pipelines(config: Path | None) -> Iterator[Finding]:
     from curation.config import load_config, requirements, resolve_pipeline
     from curation.errors import UserError
@@ -101,5 +112,7 @@ def _pipelines(config: Path | None) -> Iterator[Finding]:
             yield Finding(f"pipeline {name}", str(error), good=False)
             continue
         problems = [requirement.problem for requirement in needs if requirement.problem]
+        if any(requirement.problem and requirement.fetch for requirement in needs):
+            problems.append(f"to fetch missing weights: curation models pull --pipeline {name}")
         there = ", ".join(requirement.name for requirement in needs) or "nothing but code"
         yield Finding(f"pipeline {name}", "; ".join(problems) if problems else f"ready: {there}", not problems)
