@@ -1,0 +1,151 @@
+"""`clip_similarity`: how well each caption fits the clip, by CLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Literal, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field, field_validator
+
+from curation.errors import ItemError, UserError
+from curation.stage import Annotator, ClipSample, Requirement, StageConfig
+from stages.openclip_requirement import openclip_requirement
+
+Caption = Literal["coca", "videoblip", "vlm", "llm"]
+
+EMBEDDING = "clip_embedding"
+MAIN_FIRST: tuple[Caption, ...] = ("llm", "videoblip", "vlm", "coca")
+
+
+class ClipSimilarity(Annotator):
+    """Cosine similarity, −1 … 1, of the clip's ``clip_embedding`` and the CLIP embedding of each caption.
+
+    ``clip_similarity_<caption>``: null where that caption is null or not among ``captions``. ``clip_similarity``: that
+    of the clip's main caption, the first there is of llm, videoblip, vlm and coca. No frame is decoded.
+    Source: CLIP, arXiv 2103.00020; as in arXiv 2311.15127, §3.1.
+    """
+
+    class Config(StageConfig):
+        """Parameters of `clip_similarity`; the model is that of `clip_scores`."""
+
+        without_effect = frozenset({"texts_per_pass", "download", "cache_dir"})
+
+        captions: tuple[Caption, ...] = Field(
+            ("coca", "videoblip", "llm"), min_length=1, description="captions to compare, caption_<name>"
+        )
+        model: str = Field(
+            "ViT-L-14", description='an OpenCLIP model, "local-dir:…", "hf-hub:…", or a model config .json'
+        )
+        pretrained: str | None = Field("openai", description="a tag of OpenCLIP or the path of a checkpoint")
+        dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+            "auto", description="arithmetic of the text tower; auto: bf16 on a GPU, fp32 on a CPU"
+        )
+        texts_per_pass: int = Field(64, ge=1, description="captions that the model sees at once")
+        download: bool = Field(False, description="fetch weights that are not on this machine")
+        cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
+
+        @field_validator("captions")
+        @classmethod
+        def _once(cls, captions: tuple[Caption, ...]) -> tuple[Caption, ...]:
+            if len(set(captions)) < len(captions):
+                raise ValueError("names a caption twice")
+            return captions
+
+    name = "clip_similarity"
+    reads = (EMBEDDING,)
+    writes: ClassVar[Mapping[str, pa.DataType]] = {
+        "clip_similarity_coca": pa.float32(),
+        "clip_similarity_videoblip": pa.float32(),
+        "clip_similarity_vlm": pa.float32(),
+        "clip_similarity_llm": pa.float32(),
+        "clip_similarity": pa.float32(),
+    }
+
+    def inputs(self) -> tuple[str, ...]:
+        """The embedding, and the columns of the captions that are compared."""
+        return (*self.reads, *(f"caption_{name}" for name in self._config.captions))
+
+    def requirements(self) -> Iterator[Requirement]:
+        """Weights of the model: here, to be fetched, or missing."""
+        config = self._config
+        yield openclip_requirement(
+            self.name, config.model, config.pretrained, download=config.download, cache_dir=config.cache_dir
+        )
+
+    def setup(self) -> None:
+        """Load the text tower.
+
+        Raises:
+            UserError: the weights are missing or do not fit the model.
+        """
+        import torch
+
+        from models.openclip_source import OpenClipSourceError, find_source
+        from models.openclip_text import OpenClipTextEncoder
+
+        torch.set_num_threads(max(1, int(self.num_cpus)))
+        for requirement in self.requirements():
+            if requirement.problem is not None:
+                raise UserError(f"clip_similarity: {requirement.problem}")
+            if requirement.fetch is not None:
+                requirement.fetch()
+        config = self._config
+        try:
+            self._encoder = OpenClipTextEncoder(
+                find_source(config.model, config.pretrained, config.cache_dir),
+                device=self.device,
+                dtype=config.dtype,
+                texts_per_pass=config.texts_per_pass,
+            )
+        except OpenClipSourceError as error:
+            raise UserError(f"clip_similarity: {error}; see clip_similarity.model") from error
+
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
+        """The similarities of each clip; the captions of all clips go through the model together, each text once.
+
+        Raises:
+            ItemError: a clip has no embedding, or one that is not of this model's size.
+        """
+        directions = [self._direction(clip) for clip in clips]
+        captions = [self._captions(clip) for clip in clips]
+        texts = list(dict.fromkeys(text for own in captions for text in own.values()))
+        embeddings = dict(zip(texts, self._encoder.embed(texts), strict=True)) if texts else {}
+        return [
+            _row({name: float(direction @ embeddings[text]) for name, text in own.items()})
+            for direction, own in zip(directions, captions, strict=True)
+        ]
+
+    @property
+    def _config(self) -> Config:
+        return cast(ClipSimilarity.Config, self.config)
+
+    def _captions(self, clip: ClipSample) -> dict[Caption, str]:
+        named = {name: clip.values.get(f"caption_{name}") for name in self._config.captions}
+        return {name: text for name, text in named.items() if text}
+
+    def _direction(self, clip: ClipSample) -> npt.NDArray[np.float32]:
+        """The clip's embedding, scaled to length 1."""
+        embedding = clip.values.get(EMBEDDING)
+        if embedding is None:
+            raise ItemError("no clip_embedding: clip_scores failed on this clip")
+        dimension = self._encoder.dimension
+        if len(embedding) != dimension:
+            raise ItemError(
+                f"clip_embedding has {len(embedding)} values, but {self._config.model} gives {dimension}: "
+                "clip_similarity.model and pretrained must be those of clip_scores"
+            )
+        values = np.asarray(embedding, dtype=np.float32)
+        length = np.linalg.norm(values)
+        if not length > 0:
+            raise ItemError("clip_embedding has no direction: all of its values are 0")
+        direction: npt.NDArray[np.float32] = values / length
+        return direction
+
+
+def _row(similarities: Mapping[Caption, float]) -> dict[str, float | None]:
+    row = {f"clip_similarity_{name}": similarities.get(name) for name in MAIN_FIRST}
+    row["clip_similarity"] = next((similarities[name] for name in MAIN_FIRST if name in similarities), None)
+    return row

@@ -1,0 +1,145 @@
+"""`coca`: a caption of the clip's middle frame."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+
+import pyarrow as pa
+from pydantic import Field, model_validator
+
+from curation.errors import ItemError, UserError
+from curation.stage import Annotator, ClipSample, Requirement, StageConfig
+from curation.video.sampling import FrameRequest, Frames
+from models.coca_search import CaptionSettings
+from stages.openclip_requirement import openclip_requirement
+
+if TYPE_CHECKING:
+    from models.openclip_source import OpenClipSource
+
+
+class Coca(Annotator):
+    """``caption_coca``: what the middle frame shows, by CoCa (arXiv 2205.01917) with OpenCLIP's weights.
+
+    The frame is resized and cropped as OpenCLIP does while the clip is decoded; captions are those of
+    `open_clip.CoCa.generate` for that frame alone, whatever the batch. As in arXiv 2311.15127, §3.1.
+    """
+
+    class Config(StageConfig):
+        """Parameters of `coca`; lengths are in tokens, those for start and end included."""
+
+        without_effect = frozenset({"clips_per_pass", "download", "cache_dir"})
+
+        model: str = Field(
+            "coca_ViT-L-14", description='a CoCa of OpenCLIP, "local-dir:…", "hf-hub:…", or a model config .json'
+        )
+        pretrained: str | None = Field(
+            "mscoco_finetuned_laion2b_s13b_b90k", description="a tag of OpenCLIP or the path of a checkpoint"
+        )
+        generation_type: Literal["beam_search", "top_k", "top_p"] = Field(
+            "beam_search", description="the best text, or tokens drawn from the likeliest ones"
+        )
+        seq_len: int = Field(30, ge=3, description="longest text")
+        min_seq_len: int = Field(5, ge=1, description="shortest text")
+        num_beams: int = Field(6, ge=1, description="beams over all groups")
+        num_beam_groups: int = Field(
+            3, ge=1, description="OpenCLIP's groups are alike: num_beams / num_beam_groups beams are searched"
+        )
+        repetition_penalty: float = Field(1.0, gt=0, description="above 1: words seldom come twice")
+        temperature: float = Field(1.0, gt=0, description="of top_k and top_p")
+        top_k: int = Field(1, ge=1, description="with top_k: number of tokens to draw from")
+        top_p: float = Field(0.1, gt=0, le=1, description="with top_p: share of probability to draw from")
+        seed: int = Field(0, description="of the draws, together with the clip's id")
+        dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+            "auto", description="arithmetic; auto: bf16 on a GPU, fp32 on a CPU"
+        )
+        clips_per_pass: int = Field(16, ge=1, description="clips that the model sees at once")
+        download: bool = Field(False, description="fetch weights that are not on this machine")
+        cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
+
+        @model_validator(mode="after")
+        def _fit(self) -> Coca.Config:
+            self.settings()
+            return self
+
+        def settings(self) -> CaptionSettings:
+            """How texts are written."""
+            return CaptionSettings(**{each.name: getattr(self, each.name) for each in fields(CaptionSettings)})
+
+    name = "coca"
+    reads = ("frames",)
+    writes: ClassVar[Mapping[str, pa.DataType]] = {"caption_coca": pa.string()}
+
+    def requirements(self) -> Iterator[Requirement]:
+        """Weights of the model: here, to be fetched, or missing."""
+        config = self._config
+        yield openclip_requirement(
+            self.name, config.model, config.pretrained, download=config.download, cache_dir=config.cache_dir
+        )
+
+    def frames(self) -> FrameRequest:
+        """The middle frame as the model sees it."""
+        from models.openclip_source import OpenClipSourceError
+
+        try:
+            return FrameRequest("middle", shrink=self._source().transform)
+        except OpenClipSourceError as error:
+            raise UserError(f"coca: {error}") from error
+
+    def setup(self) -> None:
+        """Load the model.
+
+        Raises:
+            UserError: the weights are missing or do not fit, or the model writes no captions.
+        """
+        import torch
+
+        from models.coca import CocaCaptioner
+        from models.openclip_source import OpenClipSourceError
+
+        torch.set_num_threads(max(1, int(self.num_cpus)))
+        for requirement in self.requirements():
+            if requirement.problem is not None:
+                raise UserError(f"coca: {requirement.problem}")
+            if requirement.fetch is not None:
+                requirement.fetch()
+        config = self._config
+        try:
+            self._captioner = CocaCaptioner(
+                self._source(),
+                config.settings(),
+                device=self.device,
+                dtype=config.dtype,
+                images_per_pass=config.clips_per_pass,
+            )
+        except OpenClipSourceError as error:
+            raise UserError(f"coca: {error}; see coca.model") from error
+
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
+        """``caption_coca`` of each clip.
+
+        Raises:
+            ItemError: the model wrote nothing about a clip.
+        """
+        captions = self._captioner.caption([_frame(clip) for clip in clips], [clip.clip_id for clip in clips])
+        for clip, caption in zip(clips, captions, strict=True):
+            if not caption:
+                raise ItemError(f"the model wrote an empty caption for {clip.clip_id}")
+        return [{"caption_coca": caption} for caption in captions]
+
+    @property
+    def _config(self) -> Config:
+        return cast(Coca.Config, self.config)
+
+    def _source(self) -> OpenClipSource:
+        from models.openclip_source import find_source
+
+        return find_source(self._config.model, self._config.pretrained, self._config.cache_dir)
+
+
+def _frame(clip: ClipSample) -> Frames:
+    if clip.frames is None:
+        raise ItemError(f"clip {clip.clip_id} came without frames")
+    frame: Frames = clip.frames[0]
+    return frame
