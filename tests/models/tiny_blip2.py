@@ -8,14 +8,73 @@ from typing import Any, Literal
 
 from tests.models.tiny_tokenizers import byte_level_bpe, livelier, unigram
 
+OLD_DEFAULTS: dict[str, Any] = {
+    "_name_or_path": "",
+    "add_cross_attention": False,
+    "bad_words_ids": None,
+    "chunk_size_feed_forward": 0,
+    "cross_attention_hidden_size": None,
+    "diversity_penalty": 0.0,
+    "do_sample": False,
+    "early_stopping": False,
+    "exponential_decay_length_penalty": None,
+    "length_penalty": 1.0,
+    "max_length": 20,
+    "no_repeat_ngram_size": 0,
+    "num_beams": 1,
+    "prefix": None,
+    "pruned_heads": {},
+    "temperature": 1.0,
+    "tf_legacy_loss": False,
+    "top_k": 50,
+    "top_p": 1.0,
+    "torch_dtype": None,
+    "torchscript": False,
+    "transformers_version": "4.28.1",
+    "typical_p": 1.0,
+    "use_bfloat16": False,
+}
+OLD_OPT_TOKENIZER: dict[str, Any] = {
+    "add_bos_token": True,
+    "add_prefix_space": False,
+    "bos_token": {
+        "__type": "AddedToken",
+        "content": "</s>",
+        "lstrip": False,
+        "normalized": True,
+        "rstrip": False,
+        "single_word": False,
+    },
+    "eos_token": {
+        "__type": "AddedToken",
+        "content": "</s>",
+        "lstrip": False,
+        "normalized": True,
+        "rstrip": False,
+        "single_word": False,
+    },
+    "errors": "replace",
+    "model_max_length": 1000000000000000019884624838656,
+    "pad_token": "<pad>",
+    "tokenizer_class": "GPT2Tokenizer",
+    "unk_token": {
+        "__type": "AddedToken",
+        "content": "</s>",
+        "lstrip": False,
+        "normalized": True,
+        "rstrip": False,
+        "single_word": False,
+    },
+}
 IMAGE_SIZE = 28
 QUERIES = 4
 
 
-def create_tiny_blip2(folder: Path, language_model: Literal["opt", "t5"], *, image_tokens: bool, seed: int = 0) -> Path:
+def create_tiny_blip2(folder: Path, language_model: Literal["opt", "t5"], *, image_tokens: bool, seed: int = 3) -> Path:
     """Write model, tokenizer and processor into ``folder``.
 
-    ``image_tokens``: as newer processors of BLIP-2 have them; without, as in the published VideoBLIP checkpoints.
+    ``image_tokens``: as newer processors of BLIP-2 have them; without, in the layout of the published VideoBLIP
+    checkpoints.
     """
     import torch
     from transformers import (
@@ -56,18 +115,38 @@ def create_tiny_blip2(folder: Path, language_model: Literal["opt", "t5"], *, ima
     model.save_pretrained(folder)
     processor.save_pretrained(folder)
     if not image_tokens:
-        _as_published_before_image_tokens(folder)
+        _as_published(folder, language_model)
     return folder
 
 
-def _as_published_before_image_tokens(folder: Path) -> None:
-    """The image processor in a file of its own, and "<image>" in no file."""
-    settings = json.loads((folder / "processor_config.json").read_text())
-    (folder / "preprocessor_config.json").write_text(json.dumps(settings["image_processor"]))
+def _as_published(folder: Path, language_model: str) -> None:
+    """The layout of 2023: a configuration that spells out defaults, files per processor, "<image>" in none of them."""
+    config = json.loads((folder / "config.json").read_text())
+    for part in ("text_config", "vision_config", "qformer_config"):
+        config[part] |= OLD_DEFAULTS
+    config |= {
+        "architectures": ["VideoBlipForConditionalGeneration"],
+        "use_decoder_only_language_model": language_model == "opt",
+        "torch_dtype": "float32",
+        "transformers_version": None,
+    }
+    for key in ("image_token_index", "image_text_hidden_size", "dtype"):
+        config.pop(key, None)
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "generation_config.json").unlink()
+    settings = json.loads((folder / "processor_config.json").read_text())["image_processor"]
     (folder / "processor_config.json").unlink()
+    (folder / "preprocessor_config.json").write_text(json.dumps(settings | {"processor_class": "Blip2Processor"}))
     tokenizer = json.loads((folder / "tokenizer.json").read_text())
-    tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if token["content"] != "<image>"]
-    (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
+    if language_model == "opt":
+        (folder / "vocab.json").write_text(json.dumps(tokenizer["model"]["vocab"]))
+        merges = [merge if isinstance(merge, str) else " ".join(merge) for merge in tokenizer["model"]["merges"]]
+        (folder / "merges.txt").write_text("#version: 0.2\n" + "\n".join(merges) + "\n")
+        (folder / "tokenizer_config.json").write_text(json.dumps(OLD_OPT_TOKENIZER))
+        (folder / "tokenizer.json").unlink()
+    else:
+        tokenizer["added_tokens"] = [token for token in tokenizer["added_tokens"] if token["content"] != "<image>"]
+        (folder / "tokenizer.json").write_text(json.dumps(tokenizer))
 
 
 def _opt_tokenizer() -> Any:

@@ -30,18 +30,15 @@ def byte_level_bpe(specials: Sequence[str], size: int = 400) -> tuple[dict[str, 
     return model["vocab"], [tuple(merge) for merge in model["merges"]]
 
 
-def unigram(size: int = 100) -> list[tuple[str, float]]:
-    """Pieces and log probabilities of a unigram model (T5), after its three special tokens."""
-    import json
+def unigram() -> list[tuple[str, float]]:
+    """Pieces and scores of a unigram model (T5): its special tokens, the words of the sentences, single characters.
 
-    from tokenizers import Tokenizer, models, pre_tokenizers, trainers
-
-    tokenizer = Tokenizer(models.Unigram())
-    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-    specials = ["<pad>", "</s>", "<unk>"]
-    trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=specials, unk_token="<unk>", show_progress=False)
-    tokenizer.train_from_iterator(SENTENCES, trainer)
-    return [(piece, score) for piece, score in json.loads(tokenizer.to_str())["model"]["vocab"]]
+    Not trained: the trainer's result is not the same every time.
+    """
+    words = dict.fromkeys(f"▁{word}" for sentence in SENTENCES for word in sentence.split())
+    characters = sorted({character for sentence in SENTENCES for character in sentence} - {" "})
+    specials = [("<pad>", 0.0), ("</s>", 0.0), ("<unk>", 0.0)]
+    return [*specials, *((word, -2.0) for word in words), ("▁", -6.0), *((one, -6.0) for one in characters)]
 
 
 def livelier(model: Any, *, seed: int, scale: float = 3.0) -> None:
