@@ -53,8 +53,8 @@ class CaptionMerge(Annotator):
         inputs: tuple[Input, ...] = Field(
             ("coca", "videoblip"), min_length=1, description="captions to merge; text: what was read in the picture"
         )
-        prompt: str = Field(
-            PROMPT, description="what the model is asked; a field in braces for each input; the default has all of them"
+        prompt: str | None = Field(
+            None, description="what the model is asked, a field in braces for each input; null: the usual one"
         )
         system: str | None = Field(None, description="a system message before it")
         fallback: FallbackRule = Field(
@@ -73,8 +73,9 @@ class CaptionMerge(Annotator):
 
         @field_validator("prompt")
         @classmethod
-        def _fields(cls, prompt: str, info: ValidationInfo) -> str:
-            PromptTemplate(prompt).check(COLUMNS, info.data.get("inputs", COLUMNS))
+        def _fields(cls, prompt: str | None, info: ValidationInfo) -> str | None:
+            if prompt is not None:
+                PromptTemplate(prompt).check(COLUMNS, info.data.get("inputs", COLUMNS))
             return prompt
 
         @field_validator("fallback")
@@ -106,7 +107,7 @@ class CaptionMerge(Annotator):
 
             torch.set_num_threads(max(1, int(self.num_cpus)))
         self._model = load_chat_model(self.name, self._config, self.device)
-        self._template = PromptTemplate(self._config.prompt)
+        self._template = PromptTemplate(self._config.prompt or PROMPT)
         self._known: dict[str, ChatAnswer | ChatError] = {}  # of a batch that failed, until it is given again
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
