@@ -1,0 +1,127 @@
+"""`clip_similarity*` against OpenCLIP called directly, and which captions are read."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from pydantic import ValidationError
+
+from curation.errors import ItemError, UserError
+from curation.stage import ClipSample
+from stages.clip_similarity import ClipSimilarity
+from tests.models.tiny_coca import TinyCoca, create_tiny_coca
+
+CAPTIONS = {
+    "a": {
+        "caption_coca": "a man rides a bicycle",
+        "caption_videoblip": "Ein Mann fährt 自転車 🚲 – schön",
+        "caption_llm": "x",
+    },
+    "b": {"caption_coca": "a man rides a bicycle", "caption_videoblip": None, "caption_llm": None},
+    "c": {
+        "caption_coca": "red bus " * 100,
+        "caption_videoblip": "  Two\tRED   buses &amp; a tram ",
+        "caption_llm": None,
+    },
+    "d": {"caption_coca": None, "caption_videoblip": None, "caption_llm": None},
+}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyCoca:
+    return create_tiny_coca(tmp_path_factory.mktemp("clip"), name="coca_tiny_text")
+
+
+def stage_of(tiny: TinyCoca, **config: Any) -> ClipSimilarity:
+    stage = ClipSimilarity(ClipSimilarity.Config(model=str(tiny.config), pretrained=str(tiny.checkpoint), **config))
+    stage.setup()
+    return stage
+
+
+def samples(dimension: int = 16) -> list[ClipSample]:
+    """Clips whose embeddings are means of unequal directions, so not of length 1."""
+    random = np.random.default_rng(0)
+    return [
+        ClipSample(name, {}, None, {"clip_embedding": (0.2 * random.standard_normal(dimension)).tolist(), **captions})
+        for name, captions in CAPTIONS.items()
+    ]
+
+
+def directly(tiny: TinyCoca, clip: ClipSample, text: str | None) -> float | None:
+    import open_clip
+    import torch
+
+    if text is None:
+        return None
+    model = open_clip.create_model(tiny.name, pretrained=str(tiny.checkpoint)).eval()
+    with torch.inference_mode():
+        embedding = model.encode_text(open_clip.get_tokenizer(tiny.name)([text]))[0]
+        return torch.cosine_similarity(embedding, torch.tensor(clip.values["clip_embedding"]), dim=0).item()
+
+
+def test_values_equal_open_clip(tiny: TinyCoca) -> None:
+    stage = stage_of(tiny, texts_per_pass=2)
+    results = stage.annotate(samples())
+    main = {"a": "caption_llm", "b": "caption_coca", "c": "caption_videoblip", "d": "caption_coca"}
+    for clip, result in zip(samples(), results, strict=True):
+        assert set(result) == set(stage.writes)
+        expected = {name: directly(tiny, clip, clip.values[f"caption_{name}"]) for name in ("coca", "videoblip", "llm")}
+        for name, value in expected.items():
+            assert result[f"clip_similarity_{name}"] == (value if value is None else pytest.approx(value, abs=1e-5))
+        assert result["clip_similarity_vlm"] is None
+        assert result["clip_similarity"] == result[main[clip.clip_id].replace("caption", "clip_similarity")]
+    values = [value for result in results for value in result.values() if value is not None]
+    assert max(values) - min(values) > 0.1
+    assert [stage.annotate([clip])[0] for clip in samples()] == [
+        {name: value if value is None else pytest.approx(value, abs=1e-6) for name, value in result.items()}
+        for result in results
+    ]
+
+
+def test_only_the_captions_that_are_named_are_read(tiny: TinyCoca) -> None:
+    stage = stage_of(tiny, captions=("coca", "vlm"))
+    assert stage.inputs() == ("clip_embedding", "caption_coca", "caption_vlm")
+    result = stage.annotate(samples()[:1])[0]
+    assert result["clip_similarity"] == result["clip_similarity_coca"] is not None
+    assert result["clip_similarity_llm"] is None
+    assert ClipSimilarity(ClipSimilarity.Config()).inputs() == (
+        "clip_embedding",
+        "caption_coca",
+        "caption_videoblip",
+        "caption_llm",
+    )
+
+
+@pytest.mark.parametrize("captions", [[], ["coca", "coca"], ["clip"]])
+def test_wrong_captions_are_told(captions: list[str]) -> None:
+    with pytest.raises(ValidationError):
+        ClipSimilarity.Config(captions=captions)
+
+
+def test_an_embedding_that_cannot_be_compared_fails_its_clip(tiny: TinyCoca) -> None:
+    stage = stage_of(tiny)
+    with pytest.raises(
+        ItemError, match=r"7 values, but .*coca_tiny_text.json gives 16: .* must be those of clip_scores"
+    ):
+        stage.annotate(samples(7)[:1])
+    with pytest.raises(ItemError, match="clip_scores failed"):
+        stage.annotate([ClipSample("e", {}, None, {"clip_embedding": None, "caption_coca": "a"})])
+    with pytest.raises(ItemError, match="all of its values are 0"):
+        stage.annotate([ClipSample("e", {}, None, {"clip_embedding": [0.0] * 16, "caption_coca": "a"})])
+
+
+def test_other_arithmetic(tiny: TinyCoca) -> None:
+    exact, rounded = (stage_of(tiny, dtype=dtype).annotate(samples()[:1])[0] for dtype in ("fp32", "bf16"))
+    assert rounded["clip_similarity_coca"] == pytest.approx(exact["clip_similarity_coca"], abs=0.05)
+
+
+def test_missing_weights_are_told_before_anything_starts(tmp_path: Path) -> None:
+    stage = ClipSimilarity(ClipSimilarity.Config(cache_dir=str(tmp_path)))
+    problem = str(next(requirement.problem for requirement in stage.requirements()))
+    assert "--set clip_similarity.download=true" in problem
+    assert "\n" not in problem
+    with pytest.raises(UserError, match="not on this machine"):
+        stage.setup()

@@ -1,0 +1,94 @@
+"""`caption_coca` of clip files, against the captioner on the full frame; settings, weights, and whole runs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from PIL import Image
+from pydantic import ValidationError
+
+from curation.errors import UserError
+from curation.video.clip_frames import decode_clip
+from curation.video.sampling import FrameRequest
+from stages.coca import Coca
+from tests.curation.video.clip_files import decoded_frames, write_clip
+from tests.models.tiny_coca import TinyCoca, create_tiny_coca
+from tests.stages.clip_samples import sample_of
+
+SCENES = {"bus": range(80, 88), "bicycle": range(200, 205), "single": range(10, 11)}
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyCoca:
+    return create_tiny_coca(tmp_path_factory.mktemp("coca"), name="coca_tiny_stage")
+
+
+@pytest.fixture(scope="module")
+def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    folder = tmp_path_factory.mktemp("clips")
+    frames = decoded_frames(bikes, [number for span in SCENES.values() for number in span])
+    return [
+        write_clip(folder / f"{name}.mp4", [frames[number].to_ndarray(format="rgb24") for number in span], 25)
+        for name, span in SCENES.items()
+    ]
+
+
+def directly(clip: Path, tiny: TinyCoca) -> str:
+    """The greedy text for the full middle frame, token by token from ``CoCa.forward``."""
+    import open_clip
+    import torch
+
+    model, preprocess = open_clip.create_model_from_pretrained(tiny.name, pretrained=str(tiny.checkpoint))
+    frame = decode_clip(clip, {"full": FrameRequest("middle")})["full"][0]
+    pixels = preprocess(Image.fromarray(frame))[None]
+    tokens = torch.tensor([[49406]])
+    with torch.inference_mode():
+        while tokens.shape[1] < 8:
+            logits = model.eval()(pixels, tokens, output_labels=False)["logits"][0, -1]
+            logits[49407] = float("-inf")
+            tokens = torch.cat([tokens, logits.argmax().view(1, 1)], dim=1)
+    return " ".join(open_clip.decode(tokens[0, 1:]).split())
+
+
+def test_captions_are_of_the_whole_middle_frame(tiny: TinyCoca, clips: list[Path]) -> None:
+    settings = {"generation_type": "top_k", "seq_len": 9, "min_seq_len": 8}
+    stage = Coca(Coca.Config(model=str(tiny.config), pretrained=str(tiny.checkpoint), clips_per_pass=2, **settings))
+    stage.setup()
+    samples = [sample_of(stage, clip) for clip in clips]
+    assert all(sample.frames is not None and sample.frames.shape == (1, 32, 32, 3) for sample in samples)
+    results = stage.annotate(samples)
+    assert results == [{"caption_coca": directly(clip, tiny)} for clip in clips]
+    assert [stage.annotate([sample])[0] for sample in samples] == results
+
+
+def test_missing_weights_are_told_before_anything_starts(tmp_path: Path) -> None:
+    stage = Coca(Coca.Config(cache_dir=str(tmp_path)))
+    problem = str(next(requirement.problem for requirement in stage.requirements()))
+    assert "laion/mscoco_finetuned_CoCa-ViT-L-14-laion2B-s13B-b90k" in problem
+    assert "--set coca.download=true" in problem
+    assert "\n" not in problem
+    with pytest.raises(UserError, match="not on this machine"):
+        stage.setup()
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"seq_len": 5}, "seq_len"),
+        ({"num_beams": 4, "num_beam_groups": 3}, "multiple of num_beam_groups"),
+        ({"temperature": 0}, "greater than 0"),
+        ({"generation_type": "beams"}, "beam_search"),
+    ],
+)
+def test_wrong_settings_are_told(settings: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        Coca.Config(**settings)
+
+
+def test_a_wrong_model_is_told(tiny: TinyCoca) -> None:
+    with pytest.raises(UserError, match=r"coca: OpenCLIP has no model 'coca_ViT-L14'; .*did you mean 'coca_ViT-L-14'"):
+        Coca(Coca.Config(model="coca_ViT-L14")).frames()
+    stage = Coca(Coca.Config(model=str(tiny.config), pretrained=str(tiny.checkpoint), seq_len=60))
+    with pytest.raises(UserError, match="at most 40 tokens, but seq_len is 60"):
+        stage.setup()
