@@ -10,9 +10,8 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from curation.config import annotator_fingerprint, check_pipeline, load_config, resolve_pipeline
 from curation.errors import ItemError, UserError
-from curation.stage import Annotator, ClipSample
+from curation.stage import ClipSample
 from models.chat import ChatAnswer
 from stages.caption_merge import COLUMNS, PROMPT, CaptionMerge
 from stages.captioning.answers import judge
@@ -223,87 +222,6 @@ def test_missing_weights_and_missing_vllm_are_told(tmp_path: Path, monkeypatch: 
         assert problems[0] == (
             "vLLM is not installed: pip install 'ray[llm]', or take --set caption_merge.engine=transformers"
         )
-
-
-PIPELINE = """
-pipelines:
-  merging:
-    stages:
-      - cut_detection: {}
-      - clipping: {}
-      - givers: {use: "tests.stages.test_caption_merge:Givers"}
-      - caption_merge: {use: "stages.caption_merge:CaptionMerge", engine: openai, model: m, api_key_env: null}
-"""
-
-
-class Givers(Annotator):
-    """Captions from elsewhere."""
-
-    name = "givers"
-    writes = {"caption_coca": pa.string(), "caption_videoblip": pa.string(), "text": pa.string()}  # noqa: RUF012
-
-    def annotate(self, clips: Any) -> list[dict[str, Any]]:
-        return [dict.fromkeys(self.writes) for _ in clips]
-
-
-def resolved(tmp_path: Path, *overrides: str) -> Any:
-    file = tmp_path / "pipelines.yaml"
-    file.write_text(PIPELINE)
-    return resolve_pipeline(load_config(str(file)), "merging", overrides)
-
-
-@pytest.mark.parametrize(
-    ("override", "message"),
-    [
-        ("prompt='{coca} {videblip}'", 'unknown field {videblip}; did you mean "videoblip"?'),
-        ("prompt='{coca}'", "the input videoblip is not used"),
-        ("prompt='{coca} {videoblip} {vlm}'", "the field {vlm} is not among the inputs"),
-        ("inputs=[text]", "should hold a caption"),
-        ("inputs=[coca, coca]", "names an input twice"),
-        ("inputs=[coca, clip]", "should be 'coca', 'videoblip', 'vlm' or 'text'"),
-        ("fallback=vlm", "vlm is not among the inputs"),
-        ("base_url=ftp://host", "should be a URL like"),
-        ("base_url=https://me:secret@host/v1", "should hold no password"),
-        ("request={messages: []}", "messages is set by the stage"),
-    ],
-)
-def test_mistakes_in_the_configuration_are_told(tmp_path: Path, override: str, message: str) -> None:
-    with pytest.raises(UserError) as told:
-        resolved(tmp_path, f"caption_merge.{override}")
-    assert message in str(told.value)
-    assert "secret" not in str(told.value)
-
-
-def test_a_key_in_the_configuration_is_refused_and_not_shown(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match="name of an environment variable") as told:
-        resolved(tmp_path, f"caption_merge.api_key_env={KEY}")
-    assert KEY not in str(told.value)
-
-
-def test_the_inputs_decide_what_must_come_before(tmp_path: Path) -> None:
-    check_pipeline(resolved(tmp_path))
-    check_pipeline(resolved(tmp_path, "caption_merge.inputs=[coca, text]"))
-    with pytest.raises(UserError, match='nothing before it gives "caption_vlm"'):
-        check_pipeline(resolved(tmp_path, "caption_merge.inputs=[coca, vlm]"))
-
-
-@pytest.mark.parametrize(
-    ("override", "moves"),
-    [
-        ("clips_per_pass=3", False),
-        ("concurrent_requests=3", False),
-        ("retries=1", False),
-        ("base_url=http://elsewhere/v1", False),
-        ("max_words=20", True),
-        ("prompt='{coca} and {videoblip}'", True),
-        ("fallback=coca", True),
-        ("temperature=0.5", True),
-    ],
-)
-def test_only_what_changes_texts_makes_them_out_of_date(tmp_path: Path, override: str, moves: bool) -> None:
-    before = annotator_fingerprint(resolved(tmp_path), "caption_merge")
-    after = annotator_fingerprint(resolved(tmp_path, f"caption_merge.{override}"), "caption_merge")
-    assert (before != after) is moves
 
 
 @pytest.mark.slow
