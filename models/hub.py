@@ -18,6 +18,14 @@ class HubError(Exception):
     """A model cannot be had in the way asked for; one line: what, where, what to do."""
 
 
+class _NoAnswerError(HubError):
+    """The hub did not answer; no other model is asked for in this process until one is fetched."""
+
+    def __init__(self, model: HubModel, reason: str) -> None:
+        super().__init__(f"{model} cannot be fetched from {reason}")
+        self.reason = reason
+
+
 # What the hub said in this process, so that checking a pipeline asks once for each model.
 _LISTINGS: dict[tuple[str, str | None, tuple[str, ...]], tuple[str, list[WeightFile]] | HubError] = {}
 
@@ -141,6 +149,9 @@ class HubModel:
         """The commit that the hub has for the revision, and the files of it that the model needs."""
         key = (self.name, self.revision, self._names)
         if key not in _LISTINGS:
+            silent = [found for found in _LISTINGS.values() if isinstance(found, _NoAnswerError)]
+            if silent:
+                raise _NoAnswerError(self, silent[0].reason)
             try:
                 _LISTINGS[key] = self._ask()
             except HubError as error:
@@ -193,12 +204,23 @@ class HubModel:
         try:
             yield
         except Exception as error:
-            raise HubError(self._explanation(error)) from error
+            raise self._explained(error) from error
 
-    def _explanation(self, error: Exception) -> str:
+    def _explained(self, error: Exception) -> HubError:
         from huggingface_hub import constants, errors
 
         hub = constants.ENDPOINT.rpartition("@")[2]
+        told = self._explanation(error, hub)
+        if told is not None:
+            return HubError(told)
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+        if isinstance(error, errors.HfHubHTTPError):
+            return HubError(f"{self} cannot be fetched from {hub}: {reason}")
+        return _NoAnswerError(self, f"{hub}: {reason}")
+
+    def _explanation(self, error: Exception, hub: str) -> str | None:
+        from huggingface_hub import constants, errors
+
         causes = {type(one) for one in (error, error.__cause__, error.__context__) if one is not None}
         log_in = "log in with `hf auth login` or set HF_TOKEN"
         if isinstance(error, errors.HFValidationError):
@@ -216,8 +238,7 @@ class HubModel:
             return f"no repository {self.name} at {hub}; if it is private, {log_in}"
         if isinstance(error, PermissionError) or getattr(error, "errno", None) == 28:
             return f"{self}: cannot be written to the cache {self._storage().parent}: {error}"
-        reason = (str(error).strip().splitlines() or [type(error).__name__])[0]
-        return f"{self} cannot be fetched from {hub}: {reason[:200]}"
+        return None
 
 
 def _weight_file(sibling: Any) -> WeightFile:

@@ -39,7 +39,7 @@ def list_models(
 
     table = Table("stage", "file", "size", "where", title=f"weights of the pipeline {pipeline}")
     table.columns[1].overflow = table.columns[3].overflow = "fold"
-    sizes: dict[bool, list[int]] = {True: [], False: []}
+    sizes: dict[bool, dict[str, int]] = {True: {}, False: {}}
     troubles = []
     for user, requirement in _needs(pipeline, config, overrides, stage):
         try:
@@ -52,13 +52,14 @@ def list_models(
         if not files and requirement.problem:
             troubles.append(f"{user}: {requirement.problem}")
         for file in files:
-            sizes[file.path is not None].append(file.num_bytes or 0)
             where = str(file.path) if file.path else "[red]not here[/red]"
+            identity = where if file.path else f"{requirement.name} {file.name}"
+            sizes[file.path is not None][identity] = file.num_bytes or 0
             table.add_row(user, file.name, _size(file.num_bytes), where)
     console = Console()
     console.print(table)
     for there, word in ((True, "here"), (False, "to fetch")):
-        console.print(f"{word}: {len(sizes[there])} files, {_size(sum(sizes[there]))}")
+        console.print(f"{word}: {len(sizes[there])} files, {_size(sum(sizes[there].values()))}")
     _report(troubles)
 
 

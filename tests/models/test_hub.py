@@ -152,6 +152,12 @@ def test_a_hub_that_does_not_answer(hub: HubServer, monkeypatch: pytest.MonkeyPa
     with pytest.raises(HubError, match=r"cannot be fetched from http://127\.0\.0\.1:9") as failure:
         MODEL.files()
     assert "\n" not in str(failure.value)
+    hub.repositories["org/other"] = Repository(single())
+    monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+    with pytest.raises(HubError, match="org/other cannot be fetched from http"):
+        HubModel("org/other").files()
+    assert hub.requests == []
+    assert HubModel("org/other").fetch().is_dir()
 
 
 def test_the_hub_is_asked_once_for_a_model_that_is_missing(hub: HubServer) -> None:
