@@ -46,8 +46,7 @@ class CocaCaptioner:
         self._settings = settings
         self._batches = ShrinkingBatches(images_per_pass)
         self._dtype = torch_dtype(dtype, device)
-        precision = {torch.float32: "fp32", torch.bfloat16: "pure_bf16", torch.float16: "pure_fp16"}[self._dtype]
-        self._model: Any = load_model(source, precision=precision, device=device)
+        self._model: Any = load_model(source, dtype=dtype, device=device)
         self._tokenizer = load_tokenizer(source)
         _check(self._model, self._tokenizer, source, settings)
         self._special = SpecialTokens(

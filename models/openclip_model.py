@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from models.generation import Dtype, torch_dtype
 from models.openclip_source import OpenClipSource, OpenClipSourceError
 
 
-def load_model(source: OpenClipSource, *, precision: str, device: str) -> Any:
+def load_model(source: OpenClipSource, *, dtype: Dtype, device: str) -> Any:
     """The whole model in evaluation mode.
 
     Weights are read from safetensors or with ``torch.load(weights_only=True)``. The QuickGELU activation is used where
     the weights were trained with it (OpenCLIP itself only warns).
-    ``precision``: as in `open_clip.create_model`.
+    ``dtype``: of all weights. OpenCLIP's mixed precisions ("bf16", "fp16") do not run with CoCa.
     Source: OpenCLIP, https://github.com/mlfoundations/open_clip.
 
     Raises:
@@ -20,6 +21,7 @@ def load_model(source: OpenClipSource, *, precision: str, device: str) -> Any:
     """
     import open_clip
 
+    precision = {"float32": "fp32", "bfloat16": "pure_bf16", "float16": "pure_fp16"}
     weights = source.weights
     if weights is None:
         raise OpenClipSourceError(f"the weights of {source.architecture} are not on this machine")
@@ -29,7 +31,7 @@ def load_model(source: OpenClipSource, *, precision: str, device: str) -> Any:
         model = open_clip.create_model(
             source.architecture,
             None if source.architecture.startswith("local-dir:") else str(weights),
-            precision=precision,
+            precision=precision[str(torch_dtype(dtype, device)).removeprefix("torch.")],
             device=device,
             force_quick_gelu=source.quick_gelu,
             pretrained_text=False,

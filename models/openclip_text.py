@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from models.batching import ShrinkingBatches
-from models.generation import Dtype, torch_dtype
+from models.generation import Dtype
 from models.openclip_model import load_model, load_tokenizer
 from models.openclip_source import OpenClipSource
 
@@ -37,9 +37,8 @@ class OpenClipTextEncoder:
         self._torch = torch
         self._device = device
         self._batches = ShrinkingBatches(texts_per_pass)
-        precision = {torch.float32: "fp32", torch.bfloat16: "bf16", torch.float16: "fp16"}[torch_dtype(dtype, device)]
         self._tokenizer = load_tokenizer(source)
-        self._model: Any = load_model(source, precision=precision, device=device)
+        self._model: Any = load_model(source, dtype=dtype, device=device)
         for name in ("visual", "text_decoder"):
             if hasattr(self._model, name):
                 delattr(self._model, name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,9 +10,11 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from curation.config import annotator_fingerprint, check_pipeline, load_config, resolve_pipeline
 from curation.errors import ItemError, UserError
 from curation.stage import ClipSample
 from stages.clip_similarity import ClipSimilarity
+from tests.models.tiny_clip import MODEL_CONFIG
 from tests.models.tiny_coca import TinyCoca, create_tiny_coca
 
 CAPTIONS = {
@@ -30,9 +33,24 @@ CAPTIONS = {
 }
 
 
-@pytest.fixture(scope="module")
-def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyCoca:
-    return create_tiny_coca(tmp_path_factory.mktemp("clip"), name="coca_tiny_text")
+@pytest.fixture(scope="module", params=["clip", "coca"])
+def tiny(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> TinyCoca:
+    folder = tmp_path_factory.mktemp("clip")
+    return create_tiny_coca(folder, name="coca_tiny_text") if request.param == "coca" else create_plain_clip(folder)
+
+
+def create_plain_clip(folder: Path) -> TinyCoca:
+    """A CLIP whose text tower is built as that of ViT-L-14, with CLIP's vocabulary and context."""
+    import open_clip
+    import torch
+
+    config, checkpoint = folder / "tiny-plain.json", folder / "tiny-plain.pt"
+    text = MODEL_CONFIG["text_cfg"] | {"context_length": 77, "vocab_size": 49408}
+    config.write_text(json.dumps(MODEL_CONFIG | {"embed_dim": 16, "text_cfg": text}))
+    open_clip.add_model_config(config)
+    torch.manual_seed(0)
+    torch.save(open_clip.create_model("tiny-plain").state_dict(), checkpoint)
+    return TinyCoca("tiny-plain", config, checkpoint, folder)
 
 
 def stage_of(tiny: TinyCoca, **config: Any) -> ClipSimilarity:
@@ -103,9 +121,7 @@ def test_wrong_captions_are_told(captions: list[str]) -> None:
 
 def test_an_embedding_that_cannot_be_compared_fails_its_clip(tiny: TinyCoca) -> None:
     stage = stage_of(tiny)
-    with pytest.raises(
-        ItemError, match=r"7 values, but .*coca_tiny_text.json gives 16: .* must be those of clip_scores"
-    ):
+    with pytest.raises(ItemError, match=r"7 values, but .*tiny.*json gives 16: .* must be those of clip_scores"):
         stage.annotate(samples(7)[:1])
     with pytest.raises(ItemError, match="clip_scores failed"):
         stage.annotate([ClipSample("e", {}, None, {"clip_embedding": None, "caption_coca": "a"})])
@@ -125,3 +141,41 @@ def test_missing_weights_are_told_before_anything_starts(tmp_path: Path) -> None
     assert "\n" not in problem
     with pytest.raises(UserError, match="not on this machine"):
         stage.setup()
+
+
+PIPELINE = """
+pipelines:
+  mine:
+    extends: quickstart
+    stages:
+      - clip_scores: {}
+      - coca: {use: "stages.coca:Coca"}
+      - clip_similarity: {use: "stages.clip_similarity:ClipSimilarity", captions: [coca]}
+"""
+
+
+@pytest.mark.parametrize(
+    ("override", "moved"),
+    [
+        ("coca.seq_len=20", {"coca", "clip_similarity"}),
+        ("coca.clips_per_pass=3", set()),
+        ("clip_scores.precision=bf16", {"clip_scores", "clip_similarity"}),
+        ("clip_similarity.texts_per_pass=3", set()),
+        ("clip_similarity.dtype=fp32", {"clip_similarity"}),
+        ("text_detection.canvas_size=640", {"text_detection"}),
+    ],
+)
+def test_new_captions_make_similarities_out_of_date(tmp_path: Path, override: str, moved: set[str]) -> None:
+    file = tmp_path / "pipelines.yaml"
+    file.write_text(PIPELINE)
+    before, after = (resolve_pipeline(load_config(str(file)), "mine", overrides) for overrides in ((), (override,)))
+    names = [stage.name for stage in before.annotators]
+    assert {n for n in names if annotator_fingerprint(before, n) != annotator_fingerprint(after, n)} == moved
+
+
+def test_a_caption_that_nobody_gives_is_told(tmp_path: Path) -> None:
+    file = tmp_path / "pipelines.yaml"
+    file.write_text(PIPELINE)
+    pipeline = resolve_pipeline(load_config(str(file)), "mine", ("clip_similarity.captions=[coca, vlm]",))
+    with pytest.raises(UserError, match='nothing before it gives "caption_vlm"'):
+        check_pipeline(pipeline)

@@ -16,7 +16,7 @@ from tests.curation.video.clip_files import decoded_frames, write_clip
 from tests.models.tiny_coca import TinyCoca, create_tiny_coca
 from tests.stages.clip_samples import sample_of
 
-SCENES = {"bus": range(80, 88), "bicycle": range(200, 205), "single": range(10, 11)}
+SCENES = {"start": range(0, 6), "bus": range(80, 85), "single": range(30, 31)}
 
 
 @pytest.fixture(scope="module")
