@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -54,7 +53,6 @@ class VideoBlip:
         self._decoding = decoding
         self._batches = ShrinkingBatches(clips_per_pass)
         self._dtype = torch_dtype(dtype, device)
-        _check_kind(folder)
         self.resize = checkpoint_resize(folder)
         self.model = load_model(Blip2ForConditionalGeneration, folder, dtype=self._dtype, device=device)
         self.processor = load_processor(Blip2Processor, folder)
@@ -127,15 +125,3 @@ class VideoBlip:
             )
         texts = self.processor.tokenizer.batch_decode(generated, skip_special_tokens=True)
         return [text.strip() for text in texts]
-
-
-def _check_kind(folder: Path) -> None:
-    try:
-        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
-    except (OSError, ValueError) as error:
-        raise PretrainedError(f"{folder}: its config.json cannot be read: {error}") from error
-    if kind != "blip-2":
-        raise PretrainedError(
-            f'{folder} holds a model of type "{kind}", not "blip-2"; give a VideoBLIP or BLIP-2 checkpoint '
-            "(for other kinds there is the stage vlm)"
-        )

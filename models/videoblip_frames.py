@@ -1,4 +1,4 @@
-"""The resizing of a BLIP-2 checkpoint's image processor, without torch: it is done where frames are decoded."""
+"""How a BLIP-2 checkpoint wants its frames resized, without torch: that is done where frames are decoded."""
 
 from __future__ import annotations
 
@@ -37,8 +37,9 @@ def checkpoint_resize(folder: Path) -> SquashResize:
     """How the image processor saved in ``folder`` resizes.
 
     Raises:
-        PretrainedError: there is none, or it does something else than resizing to one size.
+        PretrainedError: the folder holds another kind of model, or no image processor that resizes to one size.
     """
+    _check_kind(folder)
     settings = _image_processor(folder)
     size = settings.get("size")
     if isinstance(size, int):
@@ -66,3 +67,15 @@ def _image_processor(folder: Path) -> dict[str, Any]:
         if isinstance(found, dict):
             return found
     raise PretrainedError(f"{folder}: holds no image processor (preprocessor_config.json); save it there too")
+
+
+def _check_kind(folder: Path) -> None:
+    try:
+        kind = json.loads((folder / "config.json").read_text(encoding="utf-8")).get("model_type")
+    except (OSError, ValueError) as error:
+        raise PretrainedError(f"{folder}: its config.json cannot be read: {error}") from error
+    if kind != "blip-2":
+        raise PretrainedError(
+            f'{folder} holds a model of type "{kind}", not "blip-2"; give a VideoBLIP or BLIP-2 checkpoint '
+            "(for other kinds there is the stage vlm)"
+        )

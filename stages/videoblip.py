@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar
 
 import pyarrow as pa
 from pydantic import Field
 
 from curation.errors import ItemError, UserError
-from curation.stage import ClipSample
+from curation.stage import ClipSample, Requirement
 from curation.video.sampling import FrameRequest, Frames
 from stages.video_captioner import VideoCaptioner, VideoCaptionerConfig
 
@@ -36,6 +37,21 @@ class VideoBlipCaptions(VideoCaptioner):
     name = "videoblip"
     reads = ("frames",)
     writes: ClassVar[Mapping[str, pa.DataType]] = {"caption_videoblip": pa.string()}
+
+    def requirements(self) -> Iterator[Requirement]:
+        """The weights: here, to be fetched, or missing; and whether they are those of a BLIP-2."""
+        from models.pretrained import PretrainedError
+        from models.videoblip_frames import checkpoint_resize
+
+        for requirement in super().requirements():
+            folder = self.hub_model().local()
+            problem = requirement.problem
+            if folder is not None:
+                try:
+                    checkpoint_resize(folder)
+                except PretrainedError as error:
+                    problem = f"{error}; see videoblip.model"
+            yield replace(requirement, problem=problem)
 
     def frames(self) -> FrameRequest:
         """Evenly spread frames at the size that the checkpoint's vision model sees."""

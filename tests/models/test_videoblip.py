@@ -167,6 +167,7 @@ def test_frames_are_prepared_as_by_the_published_image_processor(load: Callable[
     ],
 )
 def test_the_resizing_of_a_checkpoint(tmp_path: Path, settings: dict[str, Any], resize: SquashResize | None) -> None:
+    (tmp_path / "config.json").write_text('{"model_type": "blip-2"}')
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(settings))
     if resize is not None:
         assert checkpoint_resize(tmp_path) == resize

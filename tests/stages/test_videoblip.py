@@ -115,6 +115,10 @@ def test_a_folder_of_another_model_is_told(tmp_path: Path) -> None:
     assert "--set videoblip.model=/path" in str(requirement.problem)
     with pytest.raises(UserError, match="is no model folder"):
         stage.setup()
+    (tmp_path / "config.json").write_text('{"model_type": "qwen2_vl"}')
+    (tmp_path / "model.safetensors").touch()
+    (requirement,) = stage.requirements()
+    assert 'a model of type "qwen2_vl", not "blip-2"' in str(requirement.problem)
 
 
 def test_wrong_settings_are_told() -> None:
