@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from models.batching import ShrinkingBatches
+from models.generation import Dtype, torch_dtype
 from models.openclip_model import load_model, load_tokenizer
 from models.openclip_source import OpenClipSource
 
@@ -21,7 +22,7 @@ class OpenClipMatcher:
         source: OpenClipSource,
         *,
         device: str = "cpu",
-        precision: Literal["fp32", "bf16", "fp16"] = "fp32",
+        dtype: Dtype = "fp32",
         images_per_pass: int = 32,
     ) -> None:
         """Load the model.
@@ -29,13 +30,12 @@ class OpenClipMatcher:
         Raises:
             OpenClipSourceError: the weights are not on this machine, or they or the tokenizer cannot be loaded.
         """
-        import open_clip
         import torch
 
         self._torch = torch
         self._device = device
-        self._dtype = open_clip.get_input_dtype(precision)
-        self._model: Any = load_model(source, precision=precision, device=device)
+        self._dtype = torch_dtype(dtype, device)
+        self._model: Any = load_model(source, dtype=dtype, device=device)
         self._tokenizer = load_tokenizer(source)
         self._batches = ShrinkingBatches(images_per_pass)
         self._mean = torch.tensor(source.transform.mean, device=device).view(1, 3, 1, 1)

@@ -59,7 +59,9 @@ class LabelSegmentation(Splitter):
         min_seconds: float = Field(2.0, ge=0, description="shorter segments are dropped")
         model: str = Field("ViT-L-14", description='an OpenCLIP model, "local-dir:…", or a model config .json')
         pretrained: str | None = Field("openai", description="a tag of OpenCLIP or the path of a checkpoint")
-        precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="arithmetic of the model")
+        dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
+            "fp32", description="arithmetic of the model; auto: bf16 on a GPU, so that clips depend on the machine"
+        )
         images_per_pass: int = Field(32, ge=1, description="frames that the model sees at once")
         download: bool = Field(False, description="fetch weights that are not on this machine")
         cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
@@ -114,7 +116,7 @@ class LabelSegmentation(Splitter):
             return OpenClipMatcher(
                 find_source(config.model, config.pretrained, config.cache_dir),
                 device=self.device,
-                precision=config.precision,
+                dtype=config.dtype,
                 images_per_pass=config.images_per_pass,
             )
         except OpenClipSourceError as error:
@@ -141,8 +143,9 @@ class LabelSegmentation(Splitter):
         shortest_s = Fraction(config.min_seconds).limit_denominator(10**6)
         video.keep = find_segments(index, samples, matches, video.transitions, shortest_s)
         kept_s = float(sum(end - start for start, end in video.keep) * index.time_base)
+        count = len(video.keep)
         video.notes.append(
-            f'{kept_s:.1f} of {length_s:.1f} s match the label "{label}", in {len(video.keep)} segments; '
+            f'{kept_s:.1f} of {length_s:.1f} s match the label "{label}", in {count} segment{"s" * (count != 1)}; '
             f"similarity of frames {scores.min():.3f} to {scores.max():.3f}"
         )
         return ()

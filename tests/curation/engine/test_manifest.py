@@ -15,6 +15,11 @@ from curation.config import ResolvedPipeline
 from curation.engine.job import Job
 from curation.sources.discover import discover
 
+STILLS: dict[str, Any] = {
+    "name": "pseudo_video",
+    "use": "stages.pseudo_video:PseudoVideo",
+    "config": {"seconds": 1, "fps": 12},
+}
 WHOLE: dict[str, Any] = {"name": "whole", "use": "tests.curation.engine.stages:Whole", "config": {"copies": 2}}
 
 
@@ -58,3 +63,18 @@ def test_annotators_read_the_manifest_in_a_run_and_afterwards(tmp_path: Path, ma
     rows = curation.Dataset(str(dataset)).clips().to_pylist()
     assert [row["caption_label"] for row in rows] == ["two ride bike"] * 2 + [None] * 2
     assert [row["label_caption_error"] for row in rows] == [None] * 4
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_a_still_image_goes_through_as_a_video_that_is_marked(tmp_path: Path, manifest: Path) -> None:
+    dataset = tmp_path / "dataset"
+    wanted = pipeline(STILLS, WHOLE, caption(label_templates=["{label}"]))
+    Job(wanted, str(dataset)).run(discover([str(manifest.with_name("c.png")), str(manifest)], limit=1))
+    found = curation.Dataset(str(dataset))
+    (video,) = found.videos().to_pylist()
+    assert [video[name] for name in ("kind", "status", "error", "num_frames", "fps", "codec", "label")] == [
+        "image", "ok", None, 12, 12.0, "h264", "black",
+    ]  # fmt: skip
+    assert video["bytes"] == manifest.with_name("c.png").stat().st_size
+    clips = found.clips().to_pylist()
+    assert [(row["num_frames"], row["caption_label"]) for row in clips] == [(12, "black")] * 2
