@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from curation.dataset.description import DESCRIPTION
 from curation.dataset.storage import Storage
 from curation.errors import UserError
+from curation.sources.location import shown
 
 LOCK = "_state/lock"
+# In the folder of a run that was killed before it began, and at the root of a disk.
+HARMLESS = frozenset({"_state", "lost+found"})
 
 
 @contextmanager
@@ -17,8 +21,9 @@ def only_writer(storage: Storage) -> Iterator[None]:
     """Hold the lock of a local dataset. Object stores have no locks: there the user sees to it.
 
     Raises:
-        UserError: another process is writing, or the folder cannot be written.
+        UserError: another process is writing, the folder cannot be written, or it holds other things.
     """
+    _check_folder(storage)
     if not storage.is_local:
         yield
         return
@@ -36,3 +41,14 @@ def only_writer(storage: Storage) -> Iterator[None]:
         except OSError as error:
             raise UserError(f"{storage.url}: another run is writing to this dataset; wait until it is done") from error
         yield
+
+
+def _check_folder(storage: Storage) -> None:
+    """A dataset is written where there is one, or nothing: it deletes clips that none of its rows names."""
+    if storage.exists(DESCRIPTION):
+        return
+    foreign = [name for name in storage.entries() if name not in HARMLESS and not name.startswith(".")]
+    if foreign:
+        raise UserError(
+            f"{storage.url}: holds other things ({shown(foreign[0])}) and is no dataset; name a new or an empty folder"
+        )

@@ -37,7 +37,12 @@ class Storage:
         self.root: str = os.path.abspath(root) if self.is_local else root.rstrip("/")
 
     def __reduce__(self) -> tuple[type[Storage], tuple[str]]:
-        return Storage, (self.url,)
+        return Storage, (self.location,)
+
+    @property
+    def location(self) -> str:
+        """What names this root in other processes too, whatever directory they work in."""
+        return self.root if self.is_local else self.url
 
     def path(self, name: str) -> str:
         """The full path as the file system names it."""
@@ -76,6 +81,14 @@ class Storage:
 
     def exists(self, name: str = "") -> bool:
         return bool(self.fs.exists(self.path(name)))
+
+    def entries(self) -> list[str]:
+        """Names of the files and folders at the root, sorted."""
+        try:
+            found = self.fs.ls(self.root, detail=False)
+        except (FileNotFoundError, NotADirectoryError):
+            return []
+        return sorted(str(path).rstrip("/").rsplit("/", 1)[1] for path in found)
 
     def files(self, folder: str, suffix: str = "") -> list[str]:
         """Names of all published files below ``folder``, sorted."""

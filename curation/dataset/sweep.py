@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+
 from curation.dataset.dataset import Dataset
 from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
 from curation.dataset.storage import Storage, join
 
 MEDIA = "media"
 CONTACT_SHEETS = "contact_sheets"
+_CLIP_FILE = re.compile(r"media/[0-9a-f]{2}/[0-9a-f]+/[0-9a-f]+\.mp4")
+_PICTURE_FILE = re.compile(r"contact_sheets/(?P<video_id>[0-9a-f]+)\.jpg")
 
 
 def sweep(storage: Storage, forgotten_videos: set[str], orphans: bool) -> None:
@@ -24,6 +28,7 @@ def sweep(storage: Storage, forgotten_videos: set[str], orphans: bool) -> None:
     for stage in Dataset(storage.url).annotated_stages():
         table = table_of(storage, join(ANNOTATIONS, stage))
         table.remove(table.keys() - clip_ids)
-    storage.delete([name for name in storage.files(MEDIA) if name not in media])
-    pictures = storage.files(CONTACT_SHEETS)
-    storage.delete([name for name in pictures if name.rsplit("/", 1)[1].removesuffix(".jpg") not in split])
+    clip_files = [name for name in storage.files(MEDIA) if _CLIP_FILE.fullmatch(name)]
+    storage.delete([name for name in clip_files if name not in media])
+    pictures = {name: _PICTURE_FILE.fullmatch(name) for name in storage.files(CONTACT_SHEETS)}
+    storage.delete([name for name, its in pictures.items() if its is not None and its["video_id"] not in split])

@@ -40,7 +40,7 @@ def execute(storage: Storage, stages: Stages, work: Remaining, cpus: float, gpus
     folded = time.monotonic()
     stopped_by = ""
     try:
-        for _ in stream([*work.videos, *work.clips], stages, pools, storage.url, ledger):
+        for _ in stream([*work.videos, *work.clips], stages, pools, storage.location, ledger):
             if time.monotonic() - folded > FOLD_EVERY_S:
                 journal.fold(storage)
                 folded = time.monotonic()

@@ -44,17 +44,20 @@ def discover(
     """
     if not inputs:
         raise UserError("no input; name a file, a folder, a glob, a manifest or a URL")
-    roots = [local_name(str(local)) if (local := local_path(name)) else name.rstrip("/") for name in exclude]
+    roots = {root for name in exclude for root in _names_of(name)}
     stamps: dict[str, str | None] = {}
     columns: dict[str, dict[str, Any]] = {}
     for name in inputs:
-        any_found = False
+        any_found, num_excluded = False, 0
         for found, cells in _sources(name, is_media_name if images else is_video_name):
-            if any(found.name.startswith(f"{root}/") for root in roots):
+            if any(spelled.startswith(f"{root}/") for spelled in _names_of(found.name) for root in roots):
+                num_excluded += 1
                 continue
             any_found = True
             stamps.setdefault(found.name, found.stamp)
             columns[found.name] = {**cells, **columns.get(found.name, {})}
+        if not any_found and num_excluded:
+            raise UserError(f"{shown(name)}: all its videos lie in the output; name an output beside it")
         if not any_found:
             known = len(VIDEO_EXTENSIONS) - 3 + images * len(IMAGE_EXTENSIONS)
             mend = f"looked for .mp4, .mkv, .webm and {known} more; other files can be named outright"
@@ -63,6 +66,14 @@ def discover(
     unified = unify(list(columns.values()))
     refs = [SourceRef(url, cells, stamps[url]) for url, cells in zip(columns, unified, strict=True)]
     return refs[:limit]
+
+
+def _names_of(name: str) -> set[str]:
+    """The ways to spell a name: a local one as it is given, and with symbolic links followed."""
+    local = local_path(name)
+    if local is None:
+        return {name.rstrip("/")}
+    return {local_name(str(local)), local_name(os.path.realpath(local))}
 
 
 def _sources(name: str, is_wanted: IsWanted) -> Iterator[tuple[Found, dict[str, Any]]]:

@@ -28,7 +28,7 @@ cluster.shutdown()
 def two_nodes() -> Iterator[str]:
     """A Ray cluster of two nodes with one CPU each, on this machine; its address."""
     nodes = subprocess.Popen(
-        [sys.executable, "-c", TWO_NODES], stdin=-1, stdout=-1, stderr=subprocess.DEVNULL, text=True
+        [sys.executable, "-c", TWO_NODES], stdin=-1, stdout=-1, stderr=subprocess.DEVNULL, text=True, cwd="/"
     )
     assert nodes.stdout is not None
     yield nodes.stdout.readline().strip()
@@ -36,7 +36,8 @@ def two_nodes() -> Iterator[str]:
 
 
 def test_two_nodes_give_the_same_dataset(uninterrupted: Uninterrupted, two_nodes: str, tmp_path: Path) -> None:
-    done = curation("run", *uninterrupted.inputs, "-o", tmp_path / "dataset", *QUICK, "--address", two_nodes)
+    """The dataset is named relative to a directory that is not the workers'."""
+    done = curation("run", *uninterrupted.inputs, "-o", "dataset", *QUICK, "--address", two_nodes, cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert contents(str(tmp_path / "dataset")) == contents(str(uninterrupted.dataset))
 

@@ -170,3 +170,12 @@ def test_no_input() -> None:
 def test_one_input_that_names_nothing_is_told_even_when_others_do(make: Make, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"nope\.mp4"):
         discover([str(make("a.mp4")), str(tmp_path / "nope.mp4")])
+
+
+def test_the_output_is_no_source_however_it_is_spelled(tmp_path: Path) -> None:
+    (tmp_path / "dataset" / "media").mkdir(parents=True)
+    (tmp_path / "dataset" / "media" / "clip.mp4").write_bytes(b"x")
+    (tmp_path / "link").symlink_to(tmp_path / "dataset")
+    for named, output in (("dataset", "link"), ("link", "dataset")):
+        with pytest.raises(UserError, match="all its videos lie in the output"):
+            discover([str(tmp_path / named)], exclude=[str(tmp_path / output)])
