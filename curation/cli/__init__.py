@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from typing import Annotated
 
 import typer
+from typer.exceptions import TyperException
 
+import curation
 from curation.cli import annotate, doctor, models, plan, retry, run
 from curation.errors import UserError
 
+# What Typer makes of SIGINT, and `ray_session` of SIGTERM.
+INTERRUPTED = 130
+
 app = typer.Typer(
-    help="Turn raw videos into an annotated Large Video Dataset.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
@@ -21,14 +26,35 @@ for module in (run, plan, doctor, annotate, retry):
 app.add_typer(models.app, name=models.NAME)
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        print(f"curation {curation.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def top(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """Turn raw videos into an annotated Large Video Dataset."""
+
+
 def main() -> None:
-    """Entry point of the console script: a `UserError` becomes its message and exit status 2."""
+    """Entry point of the console script: what is wrong with a request becomes one line and exit status 2."""
     try:
-        app()
+        status = app(standalone_mode=False)
     except UserError as error:
         for line in str(error).splitlines():
             print(f"error: {line}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt:
+    except TyperException as error:
+        message = error.format_message().strip().removesuffix(".")
+        command = context.command_path if (context := getattr(error, "ctx", None)) else "curation"
+        if message:
+            print(f"error: {message}; see {command} --help", file=sys.stderr)
+        sys.exit(2)
+    if status == INTERRUPTED:
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
-        sys.exit(130)
+    sys.exit(status)

@@ -54,7 +54,7 @@ def override_stage(pipeline: ResolvedPipeline, name: str, overrides: Sequence[st
         UserError: as `resolve_pipeline`.
     """
     present = [stage for stage in pipeline.stages if stage.name == name]
-    draft = _Draft(name, OVERRIDE_PLACE)
+    draft = _Draft(name, OVERRIDE_PLACE if overrides else "--stage")
     for stage in present:
         values = {**stage.config.model_dump(mode="json"), "run": stage.run.model_dump(mode="json")}
         draft.values = values if stage.use is None else {**values, "use": stage.use}

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import duckdb
@@ -90,3 +94,24 @@ def test_a_dataset_that_is_none(tmp_path: Path) -> None:
     done = curation("retry", tmp_path)
     assert done.returncode == 2
     assert "not a dataset" in done.stderr
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_says_how_to_go_on(by: signal.Signals, bikes: Path, tmp_path: Path) -> None:
+    program = str(Path(sys.executable).parent / "curation")
+    command = [program, "run", str(bikes), "-o", str(tmp_path / "dataset"), *QUICK]
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    assert run.stdout is not None
+    for line in run.stdout:
+        if line.startswith("workers:"):
+            break
+    run.send_signal(by)
+    _, told = run.communicate(timeout=100)
+    assert (run.returncode, told) == (130, "stopped; the same command goes on where this one ended\n")
+
+
+@pytest.mark.parametrize("arguments", [("run",), ("run", "x", "--outptu", "y"), ("rnu",), ("annotate", "x", "--stage")])
+def test_a_mistake_on_the_command_line_is_told_in_one_line(arguments: tuple[str, ...]) -> None:
+    done = curation(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: .*; see curation.* --help\n", done.stderr)
