@@ -136,7 +136,7 @@ class Splitter(Stage):
         """Fill in ``video`` and yield clips, written below ``video.workdir`` (the engine publishes and removes them).
 
         Raises:
-            ItemError: this video cannot be processed; its message becomes the row's `error`.
+            ItemError: this video cannot be processed; its message becomes the row's `error`, and it keeps no clip.
         """
 
 

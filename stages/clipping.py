@@ -23,6 +23,7 @@ from stages.clips.splice import SpliceError
 from stages.clips.timeline import Timeline, build_timeline, frame_numbers
 from stages.clips.verify import verify_clip
 from stages.clips.writers import Writers
+from stages.x264 import X264Preset
 
 
 class ClippingConfig(StageConfig):
@@ -34,7 +35,7 @@ class ClippingConfig(StageConfig):
     min_seconds: float = Field(2.0, ge=0, description="shorter shots give no clip")
     max_seconds: float | None = Field(20.0, gt=0, description="longer shots are divided; null: no bound")
     crf: int = Field(15, ge=0, le=51, description="quality of frames that are encoded; smaller is better")
-    preset: str = Field("superfast", description="x264's preset for frames that are encoded")
+    preset: X264Preset = Field("superfast", description="x264's preset for frames that are encoded")
 
     @model_validator(mode="after")
     def _check_limits(self) -> ClippingConfig:
@@ -46,8 +47,8 @@ class ClippingConfig(StageConfig):
 class Clipping(Splitter):
     """Writes one mp4 per span of a shot and compares every frame of it with the source.
 
-    A clip that is not what it should be is written again by encoding; if that fails too, it is left out and the
-    reason is added to the video's notes.
+    A clip that is not what it should be is written again by encoding; if that fails too, it is left out: the reason is
+    added to the video's notes, and the video counts as failed.
     """
 
     name: ClassVar[str] = "clipping"
@@ -130,6 +131,7 @@ def _write(
     except ItemError as error:
         if span.mode == "exact":
             video.notes.append(f"{_name(number, span, source)} is left out: {error}")
+            video.left_out.append(str(error))
             return None
         video.notes.append(f"{_name(number, span, source)} is encoded, not written as {span.mode}: {error}")
         return _write(number, span.as_exact(), video, source, writers, sound=sound)

@@ -11,6 +11,7 @@ from pydantic import Field
 from curation.stage import Splitter, StageConfig
 from curation.video.probe import probe
 from curation.video.types import SourceKind, SourceVideo, WrittenClip
+from stages.x264 import X264Preset
 
 
 class PseudoVideo(Splitter):
@@ -32,7 +33,7 @@ class PseudoVideo(Splitter):
         short_side: int = Field(720, ge=16, le=4096, description="of the video, pixels; small images are not enlarged")
         min_side: int = Field(64, ge=16, description="an image with a shorter side fails, pixels")
         crf: int = Field(15, ge=0, le=51, description="quality of the encoding; smaller is better")
-        preset: str = Field("veryfast", description="x264's preset")
+        preset: X264Preset = Field("veryfast", description="x264's preset")
         seed: int = Field(0, description="another seed gives every image another motion")
 
     config: Config

@@ -6,7 +6,7 @@ import json
 import tempfile
 import time
 import traceback
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +19,7 @@ from curation.engine.rows import clip_row, clip_table, transition_rows, video_ro
 from curation.engine.spec import StageSpec
 from curation.engine.work import ClipItem, VideoItem, travelling
 from curation.errors import DiskFullError, ItemError
+from curation.scratch import raise_if_disk_full, scratch_space
 from curation.sources.fetch import fetch
 from curation.stage import MANIFEST, Splitter
 from curation.video.clip_frames import decode_clip
@@ -37,6 +38,7 @@ class SourceWorker:
     """A Ray Data actor: rows of `WORK` in, one row of `TRAVELLING` per clip out.
 
     A video is finished when its row is in the journal; a failure of one video ends in its row, not in an exception.
+    A video of which clips had to be left out counts as failed too, but keeps the others.
     """
 
     def __init__(
@@ -65,10 +67,11 @@ class SourceWorker:
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
         for kind, item in zip(batch["kind"].to_pylist(), batch["item"].to_pylist(), strict=True):
             try:
-                if kind == "video":
-                    yield from self._split(VideoItem(**json.loads(item)))
-                else:
-                    yield self._read_again(ClipItem(**json.loads(item)))
+                with scratch_space():
+                    if kind == "video":
+                        yield from self._split(VideoItem(**json.loads(item)))
+                    else:
+                        yield self._read_again(ClipItem(**json.loads(item)))
             except DiskFullError as error:
                 self.ledger.stop_run.remote(str(error))
                 raise
@@ -82,7 +85,7 @@ class SourceWorker:
             rows: list[dict[str, Any]] = []
             thumbnails: list[Frames] = []
             values = {MANIFEST: item.columns} if self.with_manifest else {}
-            stage, error = "source", None
+            stage, error, leaves_out = "source", None, ""
             try:
                 if ray.get(self.ledger.begin.remote(item.video_id)) > MAX_ATTEMPTS:
                     raise ItemError(f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)")
@@ -100,6 +103,8 @@ class SourceWorker:
                         row = self._publish(video, clip)
                         rows.append(row)
                         yield travelling(row, self.todo, pack(clip.frames), values)
+                    if video.left_out:
+                        leaves_out = leaves_out or spec.name
                 stage = "source"
                 self._draw(video, rows, thumbnails)
             except DiskFullError:
@@ -107,8 +112,13 @@ class SourceWorker:
             except ItemError as failure:
                 error = str(failure)
             except Exception as failure:
+                raise_if_disk_full(failure)
                 error = f"{type(failure).__name__}: {failure} ({_place(failure)})"
-            self._finish(item, video, rows if error is None else [], stage, error)
+            if error is not None:
+                rows = []
+            elif leaves_out:
+                stage, error = leaves_out, _left_out(video.left_out, len(rows))
+            self._finish(item, video, rows, stage, error)
 
     def _publish(self, video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
         row = clip_row(video, clip)
@@ -181,6 +191,11 @@ class SourceWorker:
             error = str(failure)
         self.ledger.time_spent.remote("read clips", time.process_time() - began_cpu, time.monotonic() - began)
         return travelling(item.row, item.todo, frames, item.values, error)
+
+
+def _left_out(reasons: Sequence[str], written: int) -> str:
+    told = "; ".join(dict.fromkeys(reasons))
+    return f"{len(reasons)} of {len(reasons) + written} clips are left out: {told}"
 
 
 def _place(error: BaseException) -> str:

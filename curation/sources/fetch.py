@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 import stat
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from curation.errors import CurationError, DiskFullError, ItemError
+from curation.scratch import scratch_space
 from curation.sources.formats import extension, is_video_name
 from curation.sources.location import filesystem, local_path
 from curation.sources.reasons import reason
@@ -97,17 +97,12 @@ def _copy(file: BinaryIO, target: Path, max_bytes: int | None) -> None:
     if max_bytes is not None and announced is not None and announced > max_bytes:
         raise ItemError(f"has {announced} bytes, more than the {max_bytes} allowed")
     size = 0
-    with target.open("wb") as copy:
+    with scratch_space(), target.open("wb") as copy:
         for chunk in _chunks(file):
             size += len(chunk)
             if max_bytes is not None and size > max_bytes:
                 raise ItemError(f"has more than the {max_bytes} bytes allowed")
-            try:
-                copy.write(chunk)
-            except OSError as error:
-                if error.errno in (errno.ENOSPC, errno.EDQUOT):
-                    raise DiskFullError(f"no space left to write {target}") from error
-                raise
+            copy.write(chunk)
     if announced is not None and size != announced:
         raise ItemError(f"the download ended after {size} of {announced} bytes")
 

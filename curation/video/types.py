@@ -100,7 +100,8 @@ class SourceVideo:
 
     ``columns``: what its manifest says of it. ``kind``: what the source is; a still image is made a video of by the
     first splitter. ``keep``: intervals of PTS, [start, end) in the frame index's time base, ascending, to which clips
-    are confined; None: no bounds.
+    are confined; None: no bounds. ``left_out``: why each clip that was planned could not be written or verified; the
+    video then counts as failed, and keeps the clips that could. Shots that the limits pass over are none of them.
     """
 
     video_id: str
@@ -117,6 +118,7 @@ class SourceVideo:
     keep: list[tuple[int, int]] | None = None
     lost_s: float = 0.0
     notes: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 @dataclass

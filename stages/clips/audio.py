@@ -12,6 +12,7 @@ from av.audio.stream import AudioStream
 from av.container import OutputContainer
 
 from curation.errors import ItemError
+from curation.scratch import raise_if_disk_full
 from curation.video.reader import reason
 from stages.clips.audio_cursor import AudioCursor
 
@@ -30,6 +31,7 @@ def audio_errors() -> Iterator[None]:
     try:
         yield
     except (av.FFmpegError, ValueError, ZeroDivisionError) as error:
+        raise_if_disk_full(error)
         raise AudioError(reason(error)) from error
 
 

@@ -16,6 +16,7 @@ from av.container import OutputContainer
 from av.video.stream import VideoStream
 
 from curation.errors import ItemError
+from curation.scratch import raise_if_disk_full
 from curation.video.reader import reason
 from stages.clips.audio import audio_errors
 
@@ -28,12 +29,14 @@ def open_clip(path: Path, time_base: Fraction) -> Iterator[OutputContainer]:
 
     Raises:
         ItemError: the muxer refuses what it is given.
+        DiskFullError: no space is left.
     """
     options = {"movflags": "+faststart", "video_track_timescale": str(time_base.denominator)}
     try:
         with av.open(str(path), "w", format="mp4", container_options=options) as output:
             yield output
     except (av.FFmpegError, ValueError) as error:
+        raise_if_disk_full(error)
         raise ItemError(f"cannot write the clip as mp4: {reason(error)}") from error
 
 

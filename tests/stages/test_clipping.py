@@ -187,6 +187,20 @@ def test_a_copy_that_cannot_be_right_is_encoded(build_video: BuildVideo, tmp_pat
         assert min(check_against_source(clip, video, decoded)) >= 38
 
 
+def test_a_clip_that_cannot_be_verified_is_told_as_left_out_but_a_short_shot_is_not(
+    bikes: Path, tmp_path: Path
+) -> None:
+    index = index_of(bikes)
+    index.fingerprints[100:110] = 255 - index.fingerprints[100:110]
+    source = source_video(bikes, tmp_path, index, cut_at(index, 76, 137, 242))
+    clips = list(clipping("copy").split(source))
+    assert [clip.clip_index for clip in clips] == [0, 2]
+    assert source.left_out == ["frame 100 decodes differently the second time"]
+    assert any(
+        note.startswith("clip 1 ") and note.endswith(f"is left out: {source.left_out[0]}") for note in source.notes
+    )
+
+
 @pytest.mark.parametrize("mode", ["copy", "smart"])
 def test_a_codec_that_mp4_does_not_take_is_encoded_and_said_so(
     mode: str, build_video: BuildVideo, tmp_path: Path
@@ -290,6 +304,8 @@ def test_bad_parameters_are_refused() -> None:
         ClippingConfig(min_seconds=2, max_seconds=1)
     with pytest.raises(ValidationError, match="quick"):
         ClippingConfig.model_validate({"mode": "quick"})
+    with pytest.raises(ValidationError, match="superfast"):
+        ClippingConfig.model_validate({"preset": "foo"})
 
 
 def test_planes_leave_out_the_padding() -> None:
