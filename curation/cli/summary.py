@@ -21,6 +21,8 @@ def print_summary(summary: Summary, dataset: str) -> None:
     failed = f", {summary.videos_failed} failed" if summary.videos_failed else ""
     twice = f", {summary.duplicates} duplicates passed over" if summary.duplicates else ""
     table.add_row("videos", f"{summary.videos}{failed}{twice}")
+    if summary.videos_updated:
+        table.add_row("manifest", f"columns updated in {_rows(summary)} of videos")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.transitions.items()))
     table.add_row("transitions", kinds or "none")
     modes = ", ".join(f"{count} {mode}" for mode, count in sorted(summary.clips_by_mode.items()))
@@ -41,8 +43,16 @@ def print_summary(summary: Summary, dataset: str) -> None:
 def print_nothing_to_do(summary: Summary, dataset: str) -> None:
     """Say that everything was there already."""
     console = Console()
-    console.print(f"Nothing to do: all {summary.videos} videos and {summary.clips} clips are in {dataset} already.")
+    there = f"all {summary.videos} videos and {summary.clips} clips are in {dataset} already."
+    if summary.videos_updated:
+        console.print(f"Manifest columns updated in {_rows(summary)} of videos; nothing else to do: {there}")
+    else:
+        console.print(f"Nothing to do: {there}")
     _print_failures(console, summary, dataset)
+
+
+def _rows(summary: Summary) -> str:
+    return f"{summary.videos_updated} row{'s' * (summary.videos_updated != 1)}"
 
 
 def _print_failures(console: Console, summary: Summary, dataset: str) -> None:

@@ -17,7 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pyarrow as pa
 
 from curation.dataset.storage import Storage, join
-from curation.dataset.table import Table, read_part, write_part
+from curation.dataset.table import Table, concat_parts, read_part, write_part
 
 JOURNAL = "_state/journal"
 COMMIT = "_state/commit.json"
@@ -37,21 +37,30 @@ def record_video(storage: Storage, video: pa.Table, clips: pa.Table, fingerprint
     write_part(storage, join(JOURNAL, VIDEOS, f"{video_id}.parquet"), video, fingerprint)
 
 
+def record_video_rows(storage: Storage, videos: pa.Table, fingerprint: str) -> None:
+    """Publish new rows of finished videos whose clips stay as they are."""
+    digest = _digest(videos["video_id"].to_pylist())
+    write_part(storage, join(JOURNAL, VIDEOS, f"rows-{digest}.parquet"), videos, fingerprint)
+
+
 def record_annotations(storage: Storage, stage: str, rows: pa.Table, fingerprint: str) -> None:
     """Publish a finished batch of one stage."""
-    digest = hashlib.sha256("\n".join(rows["clip_id"].to_pylist()).encode()).hexdigest()[:32]
+    digest = _digest(rows["clip_id"].to_pylist())
     write_part(storage, join(JOURNAL, ANNOTATIONS, stage, f"{digest}.parquet"), rows, fingerprint)
 
 
 def fold(storage: Storage, *, workers_gone: bool = False) -> None:
     """Fold all journal entries into the tables; first finishes a folding that was interrupted.
 
+    All parts of `videos` have one schema afterwards, so that any reader of Parquet takes them for one table.
     ``workers_gone``: nobody is writing entries, so clips without their video's entry are left-overs to be deleted.
     """
     if storage.exists(COMMIT):
         _carry_out(storage, json.loads(storage.read_bytes(COMMIT)))
     entries = storage.files(JOURNAL, ".parquet")
     if not entries:
+        if workers_gone:
+            table_of(storage, VIDEOS).level()
         return
     commit = _plan(storage, entries, workers_gone)
     storage.write_bytes(COMMIT, json.dumps(commit).encode())
@@ -92,6 +101,7 @@ def _carry_out(storage: Storage, commit: dict[str, list[str]]) -> None:
         if table.folder == CLIPS:
             replaced += [entry.rsplit("/", 1)[1].removesuffix(".parquet") for entry in commit[part]]
         table.remove(set(replaced), but=parts[index:])
+    table_of(storage, VIDEOS).level()
     storage.delete([entry for entries in commit.values() for entry in entries])
     storage.delete([COMMIT])
 
@@ -100,7 +110,7 @@ def _write(storage: Storage, part: str, entries: Iterable[str]) -> None:
     with ThreadPoolExecutor(READ_THREADS) as threads:
         read = list(threads.map(lambda entry: read_part(storage, entry), entries))
     fingerprint = read[0][1]
-    rows = pa.concat_tables([rows.replace_schema_metadata(None) for rows, _ in read], promote_options="permissive")
+    rows = concat_parts([rows for rows, _ in read])
     folder = part.rsplit("/", 1)[0]
     order = (
         [("video_id", "ascending"), ("clip_index", "ascending")]
@@ -111,6 +121,10 @@ def _write(storage: Storage, part: str, entries: Iterable[str]) -> None:
     if folder.startswith(ANNOTATIONS):
         rows = _first_of_each(rows, "clip_id")
     write_part(storage, part, rows, fingerprint)
+
+
+def _digest(ids: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(ids).encode()).hexdigest()[:32]
 
 
 def _first_of_each(rows: pa.Table, key: str) -> pa.Table:

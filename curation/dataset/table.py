@@ -8,6 +8,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from curation.dataset.column_types import common_schema, conform
 from curation.dataset.storage import Storage
 
 FINGERPRINT = b"curation.fingerprint"
@@ -29,6 +30,13 @@ def read_part(storage: Storage, name: str, columns: list[str] | None = None) -> 
     return table, (table.schema.metadata or {}).get(FINGERPRINT, b"").decode()
 
 
+def concat_parts(tables: Sequence[pa.Table]) -> pa.Table:
+    """The rows of all tables under their common schema, without metadata."""
+    plain = [table.replace_schema_metadata(None) for table in tables]
+    schema = common_schema([table.schema for table in plain])
+    return pa.concat_tables([conform(table, schema) for table in plain])
+
+
 class Table:
     """``folder``: videos, clips or annotations/<stage>. ``key``: the column whose value a newer row replaces."""
 
@@ -41,13 +49,32 @@ class Table:
         return self.storage.files(self.folder, ".parquet")
 
     def read(self, columns: list[str] | None = None) -> pa.Table | None:
-        """All rows; None for a table without parts. Parts may differ in columns: missing ones are null."""
+        """All rows; None for a table without parts. Parts may differ in columns: missing ones are null, and columns
+        whose types differ get one that holds all values."""
         tables = [read_part(self.storage, name, columns)[0] for name in self.parts()]
         if not tables:
             return None
-        return pa.concat_tables(
-            [table.replace_schema_metadata(None) for table in tables], promote_options="permissive"
-        ).unify_dictionaries()
+        return concat_parts(tables).unify_dictionaries()
+
+    def schema(self) -> pa.Schema:
+        """The common schema of all parts, without columns for a table without parts."""
+        return common_schema(list(self._schemas().values()))
+
+    def level(self) -> None:
+        """Give all parts the same schema; those that have it already are not written."""
+        schemas = self._schemas()
+        wanted = common_schema(list(schemas.values()))
+        for name, schema in schemas.items():
+            if not schema.equals(wanted):
+                rows, fingerprint = read_part(self.storage, name)
+                write_part(self.storage, name, conform(rows, wanted), fingerprint)
+
+    def _schemas(self) -> dict[str, pa.Schema]:
+        found = {}
+        for name in self.parts():
+            with pq.ParquetFile(pa.BufferReader(self.storage.read_bytes(name))) as file:
+                found[name] = file.schema_arrow.remove_metadata()
+        return found
 
     def keys(self, fingerprint: str | None = None) -> set[str]:
         """Keys of all rows, or of those made with ``fingerprint``."""

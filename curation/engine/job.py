@@ -8,10 +8,12 @@ from dataclasses import dataclass, field
 
 from curation.config.pipeline import ResolvedPipeline
 from curation.dataset import journal
+from curation.dataset.dataset import Dataset
 from curation.dataset.description import describe
 from curation.dataset.lock import only_writer
 from curation.dataset.storage import Storage
 from curation.dataset.sweep import sweep
+from curation.engine.carried import bring_up_to_date, settled, with_carried
 from curation.engine.cluster import ray_session
 from curation.engine.execution import execute
 from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
@@ -28,13 +30,15 @@ RUNNING = "_state/running"
 
 @dataclass
 class Outcome:
-    """What a job did. ``video_ids``: the videos that it was about; ``work``: empty where nothing was left to do."""
+    """What a job did. ``video_ids``: the videos that it was about; ``work``: empty where nothing was left to do;
+    ``updated``: videos whose row got other manifest columns, while their clips stayed."""
 
     storage: Storage
     video_ids: set[str]
     work: Remaining
     progress: Progress = field(default_factory=Progress)
     wall_s: float = 0.0
+    updated: int = 0
 
 
 @dataclass
@@ -58,16 +62,19 @@ class Job:
         with only_writer(self.storage):
             interrupted = self._recover()
             self.watcher.working(f"looking at {len(sources)} source{'s' * (len(sources) != 1)}")
-            identities = SourceIdentities(self.storage, sources)
+            identities = SourceIdentities(self.storage, settled(self.storage, sources))
+            updated = 0
             if not identities.unknown and not interrupted:
-                items = video_items(identities.all())
+                items = video_items(with_carried(self.storage, identities.all()))
+                updated = self._bring_up_to_date(items)
                 work = remaining(self.storage, self.stages, items)
                 if not work:
-                    return Outcome(self.storage, {item.video_id for item in items}, work)
+                    return Outcome(self.storage, {item.video_id for item in items}, work, updated=updated)
             self.watcher.working("starting Ray")
             with ray_session(self.address, self.verbose) as (cpus, gpus):
-                found = identities.read_unknown()
+                found = with_carried(self.storage, identities.read_unknown())
                 items = video_items(source for source in found if source.error is None)
+                updated += self._bring_up_to_date(items)
                 work = remaining(self.storage, self.stages, items)
                 progress = self._do(work, cpus, gpus)
             unreadable = [source for source in found if source.error is not None]
@@ -76,7 +83,7 @@ class Job:
             self._close(forgotten, orphans=interrupted or work.stale > 0 or progress.videos_failed > 0)
         progress.videos_done += len(unreadable)
         progress.videos_failed += len(unreadable)
-        return self._outcome({source.video_id for source in found}, work, progress, began)
+        return self._outcome({source.video_id for source in found}, work, progress, began, updated)
 
     def retry(self) -> Outcome:
         """Do again what failed, and only that."""
@@ -125,6 +132,20 @@ class Job:
         journal.fold(self.storage, workers_gone=True)
         return interrupted
 
+    def _bring_up_to_date(self, items: Sequence[VideoItem]) -> int:
+        updated = bring_up_to_date(self.storage, self.stages, items)
+        if not updated:
+            return 0
+        self.watcher.working(f"updated what the manifest says of {updated} video{'s' * (updated != 1)}")
+        names = {spec.name for spec in self.stages.annotators}
+        others = [stage for stage in Dataset(self.storage.url).annotated_stages() if stage not in names]
+        if others:
+            self.watcher.warned(
+                f"{', '.join(others)}: not in this pipeline and left as they are; those that read the manifest are "
+                f"computed again with: curation annotate {self.dataset_url} --stage NAME --again"
+            )
+        return updated
+
     def _do(self, work: Remaining, cpus: float, gpus: float) -> Progress:
         self.storage.write_bytes(RUNNING, b"")
         describe(self.storage, self.pipeline.to_dict())
@@ -148,5 +169,7 @@ class Job:
         describe(self.storage, self.pipeline.to_dict())
         self.storage.delete([RUNNING])
 
-    def _outcome(self, video_ids: set[str], work: Remaining, progress: Progress, began: float) -> Outcome:
-        return Outcome(self.storage, video_ids, work, progress, time.monotonic() - began)
+    def _outcome(
+        self, video_ids: set[str], work: Remaining, progress: Progress, began: float, updated: int = 0
+    ) -> Outcome:
+        return Outcome(self.storage, video_ids, work, progress, time.monotonic() - began, updated)

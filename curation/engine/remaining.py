@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,8 +12,8 @@ import pyarrow.compute as pc
 
 from curation.dataset.dataset import Dataset
 from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
-from curation.dataset.schema import VIDEOS as VIDEOS_SCHEMA
 from curation.dataset.storage import Storage, join
+from curation.engine.carried import carried, carried_columns
 from curation.engine.identify import IdentifiedSource
 from curation.engine.pipeline import Stages
 from curation.engine.work import ClipItem, VideoItem
@@ -68,7 +68,7 @@ def failures(storage: Storage, stages: Stages) -> Remaining:
     rows = table_of(storage, VIDEOS).read()
     videos = []
     for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist() if rows is not None else []:
-        videos.append(VideoItem(row["video_id"], row["source"], _carried(row), row["bytes"], row["duplicates"] or []))
+        videos.append(VideoItem(row["video_id"], row["source"], carried(row), row["bytes"], row["duplicates"] or []))
     clips = clips_of(storage, None)
     here = set(clips["clip_id"].to_pylist())
     failed = {
@@ -125,7 +125,7 @@ def clip_items(storage: Storage, stages: Stages, clips: pa.Table, missing: dict[
     values = _values_read(storage, stages, {name for name, lacking in missing.items() if lacking})
     rows = clips.filter(pc.is_in(clips["clip_id"], value_set=pa.array(sorted(todo), pa.string()))).to_pylist()
     if any(MANIFEST in spec.inputs for spec in stages.annotators if missing[spec.name]):
-        said = _manifest_columns(storage)
+        said = carried_columns(storage)
         for row in rows:
             values.setdefault(row["clip_id"], {})[MANIFEST] = said.get(row["video_id"], {})
     return [ClipItem(row["clip_id"], row, todo[row["clip_id"]], values.get(row["clip_id"], {})) for row in rows]
@@ -143,14 +143,3 @@ def _values_read(storage: Storage, stages: Stages, running: set[str]) -> dict[st
             for row in annotations.select(["clip_id", *columns]).to_pylist():
                 values[row["clip_id"]] |= {name: row[name] for name in columns}
     return values
-
-
-def _manifest_columns(storage: Storage) -> dict[str, dict[str, Any]]:
-    """What manifests say of each video, by id."""
-    rows = table_of(storage, VIDEOS).read()
-    return {} if rows is None else {row["video_id"]: _carried(row) for row in rows.to_pylist()}
-
-
-def _carried(row: Mapping[str, Any]) -> dict[str, Any]:
-    """Of a row of `videos` the columns that a manifest carried in."""
-    return {name: value for name, value in row.items() if name not in VIDEOS_SCHEMA.names and value is not None}

@@ -96,12 +96,15 @@ def _info(info: VideoInfo | None) -> dict[str, Any]:
     return {name: getattr(info, name) for name in (*names, "keyframe_interval_s")}
 
 
-def video_table(row: Mapping[str, Any]) -> pa.Table:
-    """One row as a table with the schema of `videos`; types of manifest columns are those of their values."""
+def video_table(*rows: Mapping[str, Any]) -> pa.Table:
+    """Rows as a table with the schema of `videos`; types of manifest columns are those of their values."""
     extra = {
-        name: pa.scalar(value).type for name, value in row.items() if name not in VIDEOS.names and value is not None
+        name: pa.scalar(value).type
+        for row in rows
+        for name, value in row.items()
+        if name not in VIDEOS.names and value is not None
     }
-    return pa.Table.from_pylist([dict(row)], schema=video_schema(extra))
+    return pa.Table.from_pylist([dict(row) for row in rows], schema=video_schema(extra))
 
 
 def clip_table(rows: list[dict[str, Any]]) -> pa.Table:

@@ -17,9 +17,11 @@ from curation.engine.job import Outcome
 
 @dataclass(frozen=True)
 class Summary:
-    """Counts over the videos that a job was about. ``failures``: (stage, reason) → how many items."""
+    """Counts over the videos that a job was about. ``videos_updated``: those whose row got other manifest columns;
+    ``failures``: (stage, reason) → how many items."""
 
     videos: int
+    videos_updated: int
     videos_failed: int
     duplicates: int
     transitions: dict[str, int]
@@ -54,6 +56,7 @@ def summarise(outcome: Outcome) -> Summary:
     failures.update(_annotation_failures(outcome, {clip["clip_id"] for clip in kept}))
     return Summary(
         videos=len(rows),
+        videos_updated=outcome.updated,
         videos_failed=sum(row["status"] == "failed" for row in rows),
         duplicates=sum(len(row["duplicates"] or []) for row in rows),
         transitions=dict(Counter(mark["kind"] for row in rows for mark in row["transitions"] or [])),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from curation.errors import UserError
-from curation.sources.columns import free_name, unify
+from curation.sources.columns import free_names, unify
 from curation.sources.formats import IMAGE_EXTENSIONS, VIDEO_EXTENSIONS, is_manifest_name, is_media_name, is_video_name
 from curation.sources.listing import Found, IsWanted, list_local, list_remote
 from curation.sources.location import local_name, local_path, missing_driver, scheme, shown
@@ -63,7 +63,9 @@ def discover(
             mend = f"looked for .mp4, .mkv, .webm and {known} more; other files can be named outright"
             raise UserError(f"{shown(name)}: no videos{' or images' * images} found; {mend}")
     _check_drivers(columns)
-    unified = unify(list(columns.values()))
+    names = free_names(column for cells in columns.values() for column in cells)
+    named = [{names[column]: value for column, value in cells.items()} for cells in columns.values()]
+    unified = unify(named)
     refs = [SourceRef(url, cells, stamps[url]) for url, cells in zip(columns, unified, strict=True)]
     return refs[:limit]
 
@@ -83,7 +85,7 @@ def _sources(name: str, is_wanted: IsWanted) -> Iterator[tuple[Found, dict[str, 
     for found in list_local(str(path or name), is_wanted) if is_local else list_remote(name, is_wanted):
         if is_manifest_name(found.name):
             for url, cells in read_manifest(found.name):
-                yield Found(url), {free_name(column): value for column, value in cells.items()}
+                yield Found(url), {column.strip(): value for column, value in cells.items()}
         else:
             yield found, {}
 

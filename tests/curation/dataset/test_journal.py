@@ -10,6 +10,7 @@ import pytest
 from curation.dataset import journal
 from curation.dataset.schema import annotation_schema
 from curation.dataset.storage import Storage, join
+from curation.dataset.table import read_part
 from curation.engine.rows import clip_table, video_row, video_table
 from curation.engine.work import VideoItem
 
@@ -53,8 +54,10 @@ def clips_of(video_id: str, spans: list[tuple[int, int]]) -> list[dict[str, obje
     ]
 
 
-def record_video(storage: Storage, video_id: str, spans: list[tuple[int, int]], fingerprint: str) -> None:
-    row = video_row(VideoItem(video_id, f"{video_id}.mp4", {}, 1, []), num_clips=len(spans))
+def record_video(
+    storage: Storage, video_id: str, spans: list[tuple[int, int]], fingerprint: str, **columns: object
+) -> None:
+    row = video_row(VideoItem(video_id, f"{video_id}.mp4", columns, 1, []), num_clips=len(spans))
     journal.record_video(storage, video_table(row), clip_table(clips_of(video_id, spans)), fingerprint)
 
 
@@ -79,11 +82,11 @@ def contents(storage: Storage) -> dict[str, list[tuple[object, ...]]]:
 def fill(storage: Storage) -> None:
     """An older state in the tables, and a newer one in the journal that replaces part of it."""
     record_video(storage, "a", [(0, 10), (10, 20)], "old")
-    record_video(storage, "b", [(0, 5)], "old")
+    record_video(storage, "b", [(0, 5)], "old", label=1)
     record_flow(storage, ["a-0-10", "a-10-20", "b-0-5"], 1.0, "flow1")
     journal.fold(storage)
     record_video(storage, "a", [(0, 15)], "new")
-    record_video(storage, "c", [], "new")
+    record_video(storage, "c", [], "new", label="x", by="ann")
     record_flow(storage, ["a-0-15"], 2.0, "flow1")
     record_flow(storage, ["b-0-5"], 3.0, "flow2")
 
@@ -93,6 +96,8 @@ EXPECTED = {
     "clips": [("a-0-15", "a", 0), ("b-0-5", "b", 0)],
     "annotations/flow": [("a-0-10", 1.0), ("a-0-15", 2.0), ("a-10-20", 1.0), ("b-0-5", 3.0)],
 }
+
+LABELS = [("a", None, None), ("b", "1", None), ("c", "x", "ann")]
 
 
 def test_fold_replaces_rows_by_key(tmp_path: Path) -> None:
@@ -116,8 +121,13 @@ def test_fold_killed_at_every_operation_ends_the_same(tmp_path: Path) -> None:
             journal.fold(mortal)
         except Killed:
             killed += 1
-        journal.fold(Storage(url))
+        storage = Storage(url)
+        journal.fold(storage)
         assert contents(Storage(url)) == EXPECTED, f"killed before operation {life}"
+        assert len({str(read_part(storage, name)[0].schema.remove_metadata()) for name in storage.files("videos")}) == 1
+        labels = journal.table_of(storage, "videos").read(["video_id", "label", "by"])
+        assert labels is not None
+        assert sorted(map(tuple, (row.values() for row in labels.to_pylist()))) == LABELS
         if mortal.life > 0:
             break
     assert killed > 10

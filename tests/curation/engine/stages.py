@@ -114,3 +114,14 @@ class Trouble(Annotator):
             if self.config.how == "disk full":
                 raise DiskFullError("no space left to write /somewhere")
         return [{"fine": True} for _ in clips]
+
+
+class CaptionLength(Annotator):
+    """Reads what `label_caption` wrote."""
+
+    name = "length"
+    reads = ("caption_label",)
+    writes = {"length": pa.int32()}  # noqa: RUF012
+
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
+        return [{"length": len(clip.values["caption_label"] or "")} for clip in clips]

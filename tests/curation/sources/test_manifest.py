@@ -132,3 +132,15 @@ def test_what_the_parser_says_is_passed_on_in_one_line(make: Make, name: str, co
     with pytest.raises(UserError, match=f"{name}.*not valid") as caught:
         discover([str(make(name, content))])
     assert "\n" not in str(caught.value)
+
+
+def test_a_column_named_as_another_would_be_renamed_is_kept(make: Make, tmp_path: Path) -> None:
+    rows = [{"path": "a.mp4", "manifest_fps": "m", "fps": 25}, {"path": "b.mp4", "FPS": 24}]
+    assert found(make("m.jsonl", "\n".join(map(json.dumps, rows)))) == [
+        (f"{tmp_path}/a.mp4", {"manifest_fps": 25, "manifest_manifest_fps": "m"}),
+        (f"{tmp_path}/b.mp4", {"manifest_FPS": 24}),
+    ]
+    first = make("first.jsonl", '{"path": "a.mp4", "fps": 25}')
+    second = make("second.jsonl", '{"path": "a.mp4", "manifest_fps": "m"}')
+    (ref,) = discover([str(first), str(second)])
+    assert ref.columns == {"manifest_fps": 25, "manifest_manifest_fps": "m"}
