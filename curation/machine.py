@@ -16,11 +16,15 @@ LEAST_SHARED_MEMORY = 2**30
 
 @dataclass(frozen=True)
 class Finding:
-    """One line of `curation doctor`; ``good`` is False where something is missing, and ``found`` says what to do."""
+    """One line of `curation doctor`; ``good`` is False where something is missing, and ``found`` says what to do.
+
+    ``is_fault``: what is missing belongs to every installation.
+    """
 
     what: str
     found: str
     good: bool = True
+    is_fault: bool = True
 
 
 def findings(config: Path | None) -> Iterator[Finding]:
@@ -115,4 +119,5 @@ def _pipelines(config: Path | None) -> Iterator[Finding]:
         if any(requirement.problem and requirement.fetch for requirement in needs):
             problems.append(f"to fetch missing weights: curation models pull --pipeline {name}")
         there = ", ".join(requirement.name for requirement in needs) or "nothing but code"
-        yield Finding(f"pipeline {name}", "; ".join(problems) if problems else f"ready: {there}", not problems)
+        found = f"not yet: {'; '.join(problems)}" if problems else f"ready: {there}"
+        yield Finding(f"pipeline {name}", found, good=not problems, is_fault=False)

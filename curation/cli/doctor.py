@@ -12,6 +12,8 @@ NAME = "doctor"
 def command(config: Config = None) -> None:
     """Show what this machine has: FFmpeg, codecs, memory, disk, GPUs, and what each pipeline needs.
 
+    Exit status 1 when something is wrong with the machine; a pipeline whose weights are still to be fetched is not.
+
     Example: `curation doctor`
     """
     from rich.console import Console
@@ -23,7 +25,9 @@ def command(config: Config = None) -> None:
     table = Table("", "what", "found")
     bad = 0
     for finding in findings(config):
-        bad += not finding.good
-        table.add_row("[green]ok[/green]" if finding.good else "[red]!![/red]", finding.what, finding.found)
+        is_wrong = finding.is_fault and not finding.good
+        bad += is_wrong
+        mark = "[red]!![/red]" if is_wrong else "[green]ok[/green]" if finding.good else "[yellow]–[/yellow]"
+        table.add_row(mark, finding.what, finding.found)
     console.print(table)
     raise typer.Exit(1 if bad else 0)

@@ -40,7 +40,7 @@ class Screen(Watcher):
             console=self.console,
         )
         self.tasks: dict[str, TaskID] = {}
-        self.known_clips = 0
+        self.missing: Mapping[str, int] = {}
         self.began = self.last_line = time.monotonic()
         self.total_videos = 0
 
@@ -59,7 +59,6 @@ class Screen(Watcher):
     def started(self, work: Remaining, pools: Sequence[Pool]) -> None:
         self.began = self.last_line = time.monotonic()
         self.total_videos = len(work.videos)
-        self.known_clips = len(work.clips)
         lines = [f"{len(work.videos)} videos to split"] if work.videos else []
         if work.stale:
             lines.append(f"{work.stale} of them were split before with other parameters: their clips are made anew")
@@ -68,13 +67,13 @@ class Screen(Watcher):
             self.console.print(line)
         shares = ", ".join(f"{pool.name} {pool.actors} × {pool.num_cpus:g} CPU" + _gpus(pool) for pool in pools)
         self.console.print(f"[dim]workers: {shares}[/dim]")
+        self.missing = work.missing
         self.write({"event": "started", "videos": len(work.videos), "clips": len(work.clips), "missing": work.missing})
         if self.live:
             if work.videos:
                 self.tasks["videos"] = self.bars.add_task("videos", total=len(work.videos), note="")
             for stage in self.stages:
                 self.tasks[stage] = self.bars.add_task(stage, total=work.missing.get(stage) or None, note="")
-            self.missing = work.missing
             self.bars.start()
 
     def progressed(self, progress: Progress, events: Sequence[Event]) -> None:
@@ -120,7 +119,12 @@ class Screen(Watcher):
         return f"{progress.clips} clips{failed}, {hours:.2f} h of video, {rate:.1f}× real time"
 
     def _line(self, progress: Progress) -> str:
-        stages = ", ".join(f"{stage} {progress.annotated[stage]}" for stage in self.stages)
+        wanted = [stage for stage in self.stages if self.missing.get(stage) or self.total_videos]
+        stages = ", ".join(
+            f"{stage} {progress.annotated[stage]}/{self.missing.get(stage, 0) + progress.clips}" for stage in wanted
+        )
+        if not self.total_videos:
+            return stages
         elapsed = time.monotonic() - self.began
         left = ""
         if 0 < progress.videos_done < self.total_videos:
