@@ -1,0 +1,136 @@
+"""Captioners: batches against the plain loop, in which the model sees one clip at a time.
+
+    python -m benchmarks.captions [--size tiny] [--clips 64] [--repeat 3]
+
+Weights are random: the work is that of the real models, the texts mean nothing. `--size real` (ViT-L CoCa, BLIP-2 with
+OPT-2.7B, a LLaMA of 1.7 billion weights) is for a CUDA GPU; `tiny` shows on a CPU what batching does to overhead.
+"""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from benchmarks import caption_models
+from curation.stage import Annotator, ClipSample
+from stages.caption_merge import CaptionMerge
+from stages.coca import Coca
+from stages.videoblip import VideoBlipCaptions
+
+BATCH = 16
+SAMPLE_EVERY_S = 0.05
+STAGES: dict[str, tuple[type[Annotator], Callable[[Path, caption_models.Size], dict[str, Any]]]] = {
+    "coca": (Coca, caption_models.coca),
+    "videoblip": (VideoBlipCaptions, caption_models.videoblip),
+    "caption_merge": (CaptionMerge, caption_models.language_model),
+}
+
+
+def main() -> None:
+    """Print one row per captioner."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--size", default="tiny", choices=["tiny", "real"])
+    parser.add_argument("--clips", type=int, default=64)
+    parser.add_argument("--repeat", type=int, default=3)
+    parser.add_argument("--stage", action="append", choices=list(STAGES), help="default: all")
+    options = parser.parse_args()
+    import torch
+
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(1)
+    print(f"{options.size} models on {torch.cuda.get_device_name() if device == 'cuda' else 'one CPU core'}\n")
+    print("| captioner | clips/s in batches | plain loop | ratio | words/s | GPU busy |")
+    print("| --- | --- | --- | --- | --- | --- |")
+    for name in options.stage or STAGES:
+        with tempfile.TemporaryDirectory() as folder:
+            _measure(name, Path(folder), options.size, device, options.clips, options.repeat)
+
+
+def _measure(name: str, folder: Path, size: caption_models.Size, device: str, count: int, repeat: int) -> None:
+    stage_class, build = STAGES[name]
+    parameters = build(folder, size)
+    stages = [_started(stage_class, {**parameters, "clips_per_pass": batch}, device) for batch in (BATCH, 1)]
+    clips = _clips(stages[0], count)
+    speeds: list[list[float]] = [[], []]
+    busy: list[float] = []
+    words = 0
+    for _ in range(repeat):
+        for stage, its in zip(stages, speeds, strict=True):
+            with _GpuWatch(device) as watch:
+                began = time.monotonic()
+                texts = [next(iter(row.values())) or "" for row in _annotated(stage, clips)]
+                its.append(count / (time.monotonic() - began))
+            if stage is stages[0]:
+                busy.append(watch.share)
+                words = sum(len(text.split()) for text in texts)
+    fast, plain = (median(its) for its in speeds)
+    ratio = median(a / b for a, b in zip(*speeds, strict=True))
+    shown = f"{median(busy):.0%}" if device == "cuda" else "–"
+    print(f"| {name} | {fast:.1f} | {plain:.1f} | {ratio:.1f} | {words * fast / count:.0f} | {shown} |")
+
+
+def _started(stage_class: type[Annotator], parameters: dict[str, Any], device: str) -> Annotator:
+    stage = stage_class(stage_class.Config.model_validate(parameters), device=device)
+    stage.setup()
+    return stage
+
+
+def _clips(stage: Annotator, count: int) -> list[ClipSample]:
+    request = stage.frames()
+    random = np.random.default_rng(0)
+    captions = [" ".join(random.choice(["a man", "rides", "a bicycle", "down", "the street"], 6)) for _ in range(count)]
+    clips = []
+    for number in range(count):
+        frames = None
+        if request is not None and request.shrink is not None:
+            full = random.integers(0, 255, (request.count or 1, 360, 640, 3), np.uint8)
+            frames = np.stack([request.shrink(frame) for frame in full])
+        values = {"caption_coca": captions[number], "caption_videoblip": captions[-number]}
+        clips.append(ClipSample(f"{number:032x}", {"num_frames": 48, "fps": 24.0}, frames, values))
+    return clips
+
+
+def _annotated(stage: Annotator, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
+    return [row for start in range(0, len(clips), BATCH) for row in stage.annotate(clips[start : start + BATCH])]
+
+
+class _GpuWatch:
+    """Share of the time in which a kernel ran, by the driver's own counter (needs the package nvidia-ml-py)."""
+
+    def __init__(self, device: str) -> None:
+        self._device = device
+        self._samples: list[int] = []
+        self._ended = threading.Event()
+
+    @property
+    def share(self) -> float:
+        return sum(self._samples) / (100 * len(self._samples)) if self._samples else 0.0
+
+    def __enter__(self) -> _GpuWatch:
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        if self._device == "cuda":
+            self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        if self._device == "cuda":
+            self._thread.join()
+
+    def _watch(self) -> None:
+        import torch
+
+        while not self._ended.wait(SAMPLE_EVERY_S):
+            self._samples.append(torch.cuda.utilization())
+
+
+if __name__ == "__main__":
+    main()
