@@ -38,7 +38,7 @@ def run_job(
         summary = summarise(outcome)
         screen.write({"event": "finished", **summary.as_dict()})
     if not quiet:
-        if outcome.work or outcome.progress.videos_done:
+        if outcome.work or outcome.progress.videos_done or outcome.missing:
             print_summary(summary, dataset)
         else:
             print_nothing_to_do(summary, dataset)

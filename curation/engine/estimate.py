@@ -11,6 +11,7 @@ from curation.config.pipeline import ResolvedPipeline
 from curation.dataset.journal import VIDEOS, table_of
 from curation.dataset.storage import Storage
 from curation.engine.identify import SourceIdentities
+from curation.engine.missing_media import missing_clips
 from curation.engine.pipeline import stages_of
 from curation.errors import ItemError
 from curation.sources.discover import SourceRef
@@ -36,6 +37,7 @@ def estimate(storage: Storage, pipeline: ResolvedPipeline, sources: Sequence[Sou
     """Look at the sources without changing anything."""
     known = SourceIdentities(storage, sources)
     finished = table_of(storage, VIDEOS).keys(stages_of(pipeline).fingerprint)
+    finished -= {clip.video_id for clip in missing_clips(storage)}
     changed = set(known.unknown)
     done = sum(source.video_id in finished for source in known.all() if source.source not in changed)
     local = [Path(ref.url) for ref in sources if "://" not in ref.url and Path(ref.url).is_file()]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from curation.config.pipeline import ResolvedPipeline
 from curation.dataset import journal
@@ -18,6 +18,7 @@ from curation.engine.cluster import ray_session
 from curation.engine.execution import execute
 from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
 from curation.engine.ledger import Progress
+from curation.engine.missing_media import MissingClip, missing_clips
 from curation.engine.pipeline import Stages, stages_of
 from curation.engine.remaining import Remaining, failures, lacking, ok_videos, remaining, video_items
 from curation.engine.rows import clip_table, video_row, video_table
@@ -31,7 +32,8 @@ RUNNING = "_state/running"
 @dataclass
 class Outcome:
     """What a job did. ``video_ids``: the videos that it was about; ``work``: empty where nothing was left to do;
-    ``updated``: videos whose row got other manifest columns, while their clips stayed."""
+    ``updated``: videos whose row got other manifest columns, while their clips stayed; ``missing``: clips that the job
+    was about and that have no file, nor a source to write it again from."""
 
     storage: Storage
     video_ids: set[str]
@@ -39,6 +41,7 @@ class Outcome:
     progress: Progress = field(default_factory=Progress)
     wall_s: float = 0.0
     updated: int = 0
+    missing: list[MissingClip] = field(default_factory=list)
 
 
 @dataclass
@@ -64,10 +67,11 @@ class Job:
             self.watcher.working(f"looking at {len(sources)} source{'s' * (len(sources) != 1)}")
             identities = SourceIdentities(self.storage, settled(self.storage, sources))
             updated = 0
+            incomplete = {clip.video_id for clip in missing_clips(self.storage)}
             if not identities.unknown and not interrupted:
                 items = video_items(with_carried(self.storage, identities.all()))
                 updated = self._bring_up_to_date(items)
-                work = remaining(self.storage, self.stages, items)
+                work = remaining(self.storage, self.stages, items, incomplete)
                 if not work:
                     return Outcome(self.storage, {item.video_id for item in items}, work, updated=updated)
             self.watcher.working("starting Ray")
@@ -75,53 +79,75 @@ class Job:
                 found = with_carried(self.storage, identities.read_unknown())
                 items = video_items(source for source in found if source.error is None)
                 updated += self._bring_up_to_date(items)
-                work = remaining(self.storage, self.stages, items)
+                work = remaining(self.storage, self.stages, items, incomplete)
+                restored = sum(item.video_id in incomplete for item in work.videos)
+                if restored:
+                    self.watcher.warned(
+                        f"clip files of {restored} video{'s' * (restored != 1)} are missing: split again"
+                    )
                 progress = self._do(work, cpus, gpus)
             unreadable = [source for source in found if source.error is not None]
             self._record_unreadable(unreadable)
             forgotten = {unreadable_id(source.source) for source in found if source.error is None}
-            self._close(forgotten, orphans=interrupted or work.stale > 0 or progress.videos_failed > 0)
+            orphans = interrupted or restored > 0 or work.stale > 0 or progress.videos_failed > 0
+            self._close(forgotten, orphans=orphans)
         progress.videos_done += len(unreadable)
         progress.videos_failed += len(unreadable)
         return self._outcome({source.video_id for source in found}, work, progress, began, updated)
 
     def retry(self) -> Outcome:
-        """Do again what failed, and only that."""
+        """Do again what failed, and write clip files that are missing; only that."""
         began = time.monotonic()
         with only_writer(self.storage):
             self._recover()
-            work = failures(self.storage, self.stages)
+            missing = missing_clips(self.storage)
+            incomplete = {clip.video_id for clip in missing}
+            work = failures(self.storage, self.stages, incomplete)
+            redone: set[str] = set()
             progress = Progress()
             forgotten: set[str] = set()
             if work:
                 refs = [SourceRef(item.source, dict(item.columns)) for item in work.videos]
                 with ray_session(self.address, self.verbose) as (cpus, gpus):
                     found = SourceIdentities(self.storage, refs).read_unknown()
-                    readable = [source for source in found if source.error is None]
+                    done = ok_videos(self.storage)
+                    kept = {item.source: item.video_id for item in work.videos if item.video_id in done}
+                    readable = [
+                        source
+                        for source in found
+                        if source.error is None and source.video_id == kept.get(source.source, source.video_id)
+                    ]
                     now = {source.source: source.video_id for source in readable}
                     forgotten = {
                         item.video_id for item in work.videos if now.get(item.source) not in (None, item.video_id)
                     }
-                    done = ok_videos(self.storage)
-                    videos = [item for item in video_items(readable) if item.video_id not in done]
-                    progress = self._do(work.with_videos(videos), cpus, gpus)
+                    videos = [item for item in video_items(readable) if item.video_id not in done - incomplete]
+                    redone = {item.video_id for item in videos}
+                    left = work.with_videos(videos).readable(self.stages, {clip.clip_id for clip in missing})
+                    progress = self._do(left, cpus, gpus)
                 self._close(forgotten, orphans=True)
         scope = {item.video_id for item in work.videos} | {item.row["video_id"] for item in work.clips}
-        return self._outcome(scope, work, progress, began)
+        gone = [clip for clip in missing if clip.video_id not in redone]
+        return replace(self._outcome(scope, work, progress, began), missing=gone)
 
     def annotate(self, stage: str, *, again: bool = False) -> Outcome:
         """Bring one stage's annotations of all clips up to date; ``again``: do even those that are."""
         began = time.monotonic()
         with only_writer(self.storage):
             interrupted = self._recover()
-            work = lacking(self.storage, self.stages, stage, again=again)
+            wanted = lacking(self.storage, self.stages, stage, again=again)
+            missing = {clip.clip_id: clip for clip in missing_clips(self.storage)} if wanted else {}
+            work = wanted.readable(self.stages, missing)
             progress = Progress()
             if work:
                 with ray_session(self.address, self.verbose) as (cpus, gpus):
                     progress = self._do(work, cpus, gpus)
             if work or interrupted:
                 self._close(set(), orphans=interrupted)
-        return self._outcome({item.row["video_id"] for item in work.clips}, work, progress, began)
+        done = {item.clip_id for item in work.clips}
+        gone = [missing[item.clip_id] for item in wanted.clips if item.clip_id not in done]
+        scope = {item.row["video_id"] for item in wanted.clips}
+        return replace(self._outcome(scope, work, progress, began), missing=gone)
 
     def _recover(self) -> bool:
         """Fold what an interrupted run left; tells whether there was one."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -34,8 +34,24 @@ class Remaining:
         return bool(self.videos or self.clips)
 
     def with_videos(self, videos: list[VideoItem]) -> Remaining:
-        """The same clips, other videos."""
-        return replace(self, videos=videos)
+        """Other videos, and the same clips but for those of these videos: they are made anew."""
+        ids = {item.video_id for item in videos}
+        return replace(self, videos=videos)._with_clips([c for c in self.clips if c.row["video_id"] not in ids])
+
+    def readable(self, stages: Stages, without_media: Collection[str]) -> Remaining:
+        """Less what needs the frames of these clips."""
+        framed = stages.requests().keys()
+        clips = [
+            replace(item, todo=[stage for stage in item.todo if stage not in framed])
+            if item.clip_id in without_media
+            else item
+            for item in self.clips
+        ]
+        return self._with_clips([item for item in clips if item.todo])
+
+    def _with_clips(self, clips: list[ClipItem]) -> Remaining:
+        left = Counter(stage for item in clips for stage in item.todo)
+        return replace(self, clips=clips, missing={stage: left[stage] for stage in self.missing})
 
 
 def video_items(sources: Iterable[IdentifiedSource]) -> list[VideoItem]:
@@ -49,11 +65,13 @@ def video_items(sources: Iterable[IdentifiedSource]) -> list[VideoItem]:
     ]
 
 
-def remaining(storage: Storage, stages: Stages, items: Sequence[VideoItem]) -> Remaining:
-    """What a run over these videos has to do."""
+def remaining(
+    storage: Storage, stages: Stages, items: Sequence[VideoItem], incomplete: Collection[str] = ()
+) -> Remaining:
+    """What a run over these videos has to do. ``incomplete``: ids of videos to split again whatever their rows say."""
     table = table_of(storage, VIDEOS)
-    done = table.keys(stages.fingerprint)
-    split_before = table.keys()
+    done = table.keys(stages.fingerprint).difference(incomplete)
+    split_before = table.keys().difference(incomplete)
     videos = [item for item in items if item.video_id not in done]
     stale = sum(item.video_id in split_before for item in videos)
     clips = clips_of(storage, {item.video_id for item in items} & done)
@@ -63,11 +81,13 @@ def remaining(storage: Storage, stages: Stages, items: Sequence[VideoItem]) -> R
     )
 
 
-def failures(storage: Storage, stages: Stages) -> Remaining:
-    """What `retry` has to do: failed videos, and clips with an error of a stage."""
+def failures(storage: Storage, stages: Stages, incomplete: Collection[str] = ()) -> Remaining:
+    """What `retry` has to do: failed and ``incomplete`` videos, and clips with an error of a stage."""
     rows = table_of(storage, VIDEOS).read()
     videos = []
-    for row in rows.filter(pc.equal(rows["status"], "failed")).to_pylist() if rows is not None else []:
+    for row in rows.to_pylist() if rows is not None else []:
+        if row["status"] != "failed" and row["video_id"] not in incomplete:
+            continue
         videos.append(VideoItem(row["video_id"], row["source"], carried(row), row["bytes"], row["duplicates"] or []))
     clips = clips_of(storage, None)
     here = set(clips["clip_id"].to_pylist())

@@ -181,12 +181,14 @@ class SourceWorker:
 
     def _read_again(self, item: ClipItem) -> pa.Table:
         wanted = {name: request for name, request in self.requests.items() if name in item.todo}
+        if not wanted:
+            return travelling(item.row, item.todo, None, item.values)
         frames, error = None, None
         began_cpu, began = time.process_time(), time.monotonic()
         try:
             with tempfile.TemporaryDirectory(prefix="curation-") as folder:
                 local = fetch(self.storage.url_of(item.row["media"]), Path(folder))
-                frames = pack(decode_clip(local, wanted)) if wanted else None
+                frames = pack(decode_clip(local, wanted))
         except ItemError as failure:
             error = str(failure)
         self.ledger.time_spent.remote("read clips", time.process_time() - began_cpu, time.monotonic() - began)

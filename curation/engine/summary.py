@@ -53,6 +53,7 @@ def summarise(outcome: Outcome) -> Summary:
     clips = table_of(storage, CLIPS).read(["clip_id", "video_id", "start_s", "end_s", "mode", "verified"])
     kept = clips.filter(pc.is_in(clips["video_id"], value_set=wanted)).to_pylist() if clips is not None else []
     failures = Counter((row["error_stage"], row["error"]) for row in rows if row["status"] == "failed")
+    failures.update(("media", str(clip)) for clip in outcome.missing)
     failures.update(_annotation_failures(outcome, {clip["clip_id"] for clip in kept}))
     return Summary(
         videos=len(rows),
