@@ -64,6 +64,7 @@ def test_bad_items_give_rows_and_status_1_then_retry(tmp_path: Path, bikes: Path
         (("{bikes}", "--pipeline", "quikstart"), 'did you mean "quickstart"?'),
         (("{bikes}", "--set", "optical_flow.fpss=4"), 'did you mean "fps"?'),
         (("{bikes}", "--set", "optical_flow.fps=fast"), "optical_flow.fps"),
+        (("{bikes}", "--set", "clipping.preset=superfst"), 'did you mean "superfast"?'),
         (("{bikes}", "--config", "missing.yaml"), "missing.yaml"),
         (("{bikes}", "--pipeline", "lvd"), "clip_scores"),
     ],
