@@ -19,7 +19,7 @@ QUICK = ("--config", str(Path(__file__).with_name("pipelines.yaml")), "--pipelin
 
 
 def curation(
-    *arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 200, cwd: Path | None = None
+    *arguments: str | Path, env: Mapping[str, str] | None = None, timeout: float = 400, cwd: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Call the console script that is installed beside this Python."""
     program = Path(sys.executable).parent / "curation"

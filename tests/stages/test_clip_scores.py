@@ -189,7 +189,7 @@ def test_the_request_for_frames_travels(tiny: TinyClip) -> None:
         ("clip_scores.cache_dir=/elsewhere", set()),
         ("clip_scores.images_per_pass=7", set()),
         ("text_detection.model_dir=/elsewhere", set()),
-        ("clip_scores.precision=bf16", {"clip_scores"}),
+        ("clip_scores.precision=bf16", {"clip_scores", "clip_similarity"}),
         ("text_detection.canvas_size=640", {"text_detection"}),
     ],
 )

@@ -13,8 +13,9 @@ def test_a_shipped_pipeline_is_sound_but_for_weights(name: str) -> None:
     try:
         check_pipeline(pipeline)
     except UserError as error:
-        told = {line.split(": ", 2)[2] for line in str(error).split("\n")}
-        assert told == problems
+        *told, advice = str(error).split("\n")
+        assert {line.split(": ", 2)[2] for line in told} == problems
+        assert advice == f"to fetch missing weights ahead: curation models pull --pipeline {name}"
     else:
         assert not problems
 
@@ -29,6 +30,7 @@ def test_lvd_is_the_paper() -> None:
     lvd = resolve_pipeline(load_config(default_config_path()), "lvd")
     assert [stage.name for stage in lvd.stages] == [
         "cut_detection", "clipping", "optical_flow", "text_detection", "clip_scores",
+        "coca", "videoblip", "caption_merge", "clip_similarity",
     ]  # fmt: skip
     values = {stage.name: stage.config.model_dump() for stage in lvd.stages}
     assert values["clipping"]["mode"] == "copy"
