@@ -22,7 +22,7 @@ PLANES = (
     (slice(LUMA_SIZE + CHROMA_SIZE, THUMBNAIL_SIZE), (HEIGHT // 2, WIDTH // 2)),
 )
 # Of a large plane only this many lines are read for each line of the thumbnail.
-LINES = 3
+LINES = 2
 # OpenCV averages areas of whole pixels four times faster than others: up to this share of the width is left out for it.
 TRIMMED = 0.05
 
