@@ -11,6 +11,7 @@ from typing import Annotated, Any, ClassVar, Literal, Protocol
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
 
+from curation.errors import ItemError, UserError
 from curation.video.sampling import FrameRequest, Frames
 from curation.video.types import SourceKind, SourceVideo, WrittenClip
 
@@ -90,6 +91,16 @@ class ClipSample:
     frames: Frames | None = None
     values: Mapping[str, Any] = field(default_factory=dict)
 
+    def pictures(self) -> Frames:
+        """The frames of a stage that reads some.
+
+        Raises:
+            ItemError: there are none.
+        """
+        if self.frames is None:
+            raise ItemError(f"clip {self.clip_id} came without frames")
+        return self.frames
+
 
 class Stage(ABC):
     """One step of a pipeline. ``name`` is its key in pipelines.yaml; ``version`` is raised when results change.
@@ -115,6 +126,18 @@ class Stage(ABC):
     def requirements(self) -> Iterable[Requirement]:
         """Weights, files and programs that must be there. Must be quick and load no heavy library."""
         return ()
+
+    def ensure_requirements(self) -> None:
+        """Fetch what is not on this machine and may be fetched.
+
+        Raises:
+            UserError: something is missing.
+        """
+        for requirement in self.requirements():
+            if requirement.problem is not None:
+                raise UserError(f"{self.name}: {requirement.problem}")
+            if requirement.fetch is not None:
+                requirement.fetch()
 
     def setup(self) -> None:  # noqa: B027 - most stages have nothing to load
         """Load models. Called once per actor, before the first item."""

@@ -12,7 +12,8 @@ from models.batching import ShrinkingBatches
 from models.coca_decoder import CocaDecoder
 from models.coca_search import CaptionSettings, SpecialTokens, draw_tokens, search_beams
 from models.generation import Dtype, torch_dtype
-from models.openclip_model import load_model, load_tokenizer
+from models.openclip_model import load_model, load_tokenizer, pure_precision
+from models.openclip_pixels import OpenClipPixels
 from models.openclip_source import OpenClipSource, OpenClipSourceError
 
 
@@ -45,15 +46,13 @@ class CocaCaptioner:
         self._device = device
         self._settings = settings
         self._batches = ShrinkingBatches(images_per_pass)
-        self._dtype = torch_dtype(dtype, device)
-        self._model: Any = load_model(source, dtype=dtype, device=device)
+        self._model: Any = load_model(source, precision=pure_precision(dtype, device), device=device)
         self._tokenizer = load_tokenizer(source)
         _check(self._model, self._tokenizer, source, settings)
         self._special = SpecialTokens(
             self._tokenizer.sot_token_id, self._tokenizer.eot_token_id, padding=self._model.pad_id
         )
-        self._mean = torch.tensor(source.transform.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(source.transform.std, device=device).view(1, 3, 1, 1)
+        self._pixels = OpenClipPixels(source.transform, device=device, dtype=torch_dtype(dtype, device))
 
     def caption(self, images: Sequence[npt.NDArray[np.uint8]], keys: Sequence[str]) -> list[str]:
         """The caption of each picture, without special tokens and superfluous blanks; empty if the model wrote nothing.
@@ -66,9 +65,7 @@ class CocaCaptioner:
     def _caption(self, batch: Sequence[tuple[npt.NDArray[np.uint8], str]]) -> list[str]:
         torch = self._torch
         with torch.inference_mode():
-            pixels = torch.tensor(np.stack([image for image, _ in batch]), device=self._device)
-            pixels = (pixels.permute(0, 3, 1, 2).to(torch.float32) / 255 - self._mean) / self._std
-            _, tokens = self._model.visual(pixels.to(self._dtype))
+            _, tokens = self._model.visual(self._pixels([image for image, _ in batch]))
             decoder = CocaDecoder(self._model, tokens, self._settings.texts_per_image)
             if self._settings.generation_type == "beam_search":
                 written = search_beams(decoder, len(batch), self._settings, self._special)

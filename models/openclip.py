@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import importlib
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from models.openclip_source import OpenClipSource, OpenClipSourceError
+from models.openclip_model import load_model
+from models.openclip_pixels import OpenClipPixels
+from models.openclip_source import OpenClipSource
 
 Precision = Literal["fp32", "bf16", "fp16"]
 
@@ -28,42 +29,24 @@ class OpenClipImageEncoder:
         device: str = "cpu",
         precision: Precision = "fp32",
         images_per_pass: int = 32,
-        cache_dir: str | None = None,
     ) -> None:
-        """Load the model; weights that are not on this machine are fetched.
+        """Load the model.
 
         Raises:
-            OpenClipSourceError: the checkpoint does not fit the model or cannot be read safely.
+            OpenClipSourceError: the weights are not on this machine, do not fit the model or cannot be read safely.
         """
         import open_clip
         import torch
 
         self._torch = torch
-        self._device = device
         self._images_per_pass = images_per_pass
-        self._dtype = open_clip.get_input_dtype(precision)
-        weights = source.weights or _fetch(source, cache_dir)
-        if source.config is not None:
-            open_clip.add_model_config(source.config)
-        try:
-            model = open_clip.create_model(
-                source.architecture,
-                None if source.architecture.startswith("local-dir:") else str(weights),
-                precision=precision,
-                device=device,
-                force_quick_gelu=source.quick_gelu,
-                pretrained_text=False,
-                require_pretrained=True,
-                weights_only=True,
-            )
-        except Exception as error:
-            raise OpenClipSourceError(f"{weights}: cannot be loaded as {source.architecture}: {error}") from error
+        model = load_model(source, precision=precision, device=device)
         for name, _ in list(model.named_children()):
             if name != "visual":
                 delattr(model, name)
-        self._model: Any = model.eval()
-        self._mean = torch.tensor(source.transform.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(source.transform.std, device=device).view(1, 3, 1, 1)
+        self._model: Any = model
+        dtype = open_clip.get_input_dtype(precision)
+        self._pixels = OpenClipPixels(source.transform, device=device, dtype=dtype)
         self.dimension: int = self.embed(np.zeros((1, *source.transform.size, 3), np.uint8)).shape[1]
 
     def embed(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
@@ -77,16 +60,7 @@ class OpenClipImageEncoder:
     def _embed(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
         torch = self._torch
         with torch.inference_mode():
-            pixels = torch.tensor(images, device=self._device).permute(0, 3, 1, 2).to(torch.float32) / 255
-            features = self._model.encode_image(((pixels - self._mean) / self._std).to(self._dtype))
+            features = self._model.encode_image(self._pixels(images))
             embeddings = torch.nn.functional.normalize(features.to(torch.float32), dim=-1)
         result: npt.NDArray[np.float32] = embeddings.cpu().numpy()
         return result
-
-
-def _fetch(source: OpenClipSource, cache_dir: str | None) -> str:
-    table = importlib.import_module("open_clip.pretrained")
-    path = str(table.download_pretrained(source.pretrained, cache_dir=cache_dir))
-    if not path:
-        raise OpenClipSourceError(f"OpenCLIP knows no place to fetch the weights of {source.architecture} from")
-    return path

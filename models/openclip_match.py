@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from models.batching import ShrinkingBatches
 from models.generation import Dtype, torch_dtype
-from models.openclip_model import load_model, load_tokenizer
+from models.openclip_model import load_model, load_tokenizer, pure_precision
+from models.openclip_pixels import OpenClipPixels
 from models.openclip_source import OpenClipSource
 
 
@@ -34,12 +35,10 @@ class OpenClipMatcher:
 
         self._torch = torch
         self._device = device
-        self._dtype = torch_dtype(dtype, device)
-        self._model: Any = load_model(source, dtype=dtype, device=device)
+        self._model: Any = load_model(source, precision=pure_precision(dtype, device), device=device)
         self._tokenizer = load_tokenizer(source)
         self._batches = ShrinkingBatches(images_per_pass)
-        self._mean = torch.tensor(source.transform.mean, device=device).view(1, 3, 1, 1)
-        self._std = torch.tensor(source.transform.std, device=device).view(1, 3, 1, 1)
+        self._pixels = OpenClipPixels(source.transform, device=device, dtype=torch_dtype(dtype, device))
         self.transform = source.transform
 
     def similarities(self, images: Sequence[npt.NDArray[np.uint8]], text: str) -> npt.NDArray[np.float32]:
@@ -57,8 +56,7 @@ class OpenClipMatcher:
     def _score(self, images: Sequence[npt.NDArray[np.uint8]], wanted: Any) -> list[float]:
         torch = self._torch
         with torch.inference_mode():
-            pixels = torch.tensor(np.stack(images), device=self._device).permute(0, 3, 1, 2).to(torch.float32) / 255
-            features = self._model.encode_image(((pixels - self._mean) / self._std).to(self._dtype))
+            features = self._model.encode_image(self._pixels(images))
             scores = torch.nn.functional.normalize(features.to(torch.float32), dim=-1) @ wanted
         result: list[float] = scores.cpu().tolist()
         return result

@@ -8,12 +8,18 @@ from models.generation import Dtype, torch_dtype
 from models.openclip_source import OpenClipSource, OpenClipSourceError
 
 
-def load_model(source: OpenClipSource, *, dtype: Dtype, device: str) -> Any:
+def pure_precision(dtype: Dtype, device: str) -> str:
+    """OpenCLIP's name for a model all of whose weights are of ``dtype``. Its mixed precisions do not run with CoCa."""
+    names = {"float32": "fp32", "bfloat16": "pure_bf16", "float16": "pure_fp16"}
+    return names[str(torch_dtype(dtype, device)).removeprefix("torch.")]
+
+
+def load_model(source: OpenClipSource, *, precision: str, device: str) -> Any:
     """The whole model in evaluation mode.
 
     Weights are read from safetensors or with ``torch.load(weights_only=True)``. The QuickGELU activation is used where
     the weights were trained with it (OpenCLIP itself only warns).
-    ``dtype``: of all weights. OpenCLIP's mixed precisions ("bf16", "fp16") do not run with CoCa.
+    ``precision``: OpenCLIP's name of it.
     Source: OpenCLIP, https://github.com/mlfoundations/open_clip.
 
     Raises:
@@ -21,7 +27,6 @@ def load_model(source: OpenClipSource, *, dtype: Dtype, device: str) -> Any:
     """
     import open_clip
 
-    precision = {"float32": "fp32", "bfloat16": "pure_bf16", "float16": "pure_fp16"}
     weights = source.weights
     if weights is None:
         raise OpenClipSourceError(f"the weights of {source.architecture} are not on this machine")
@@ -31,7 +36,7 @@ def load_model(source: OpenClipSource, *, dtype: Dtype, device: str) -> Any:
         model = open_clip.create_model(
             source.architecture,
             None if source.architecture.startswith("local-dir:") else str(weights),
-            precision=precision[str(torch_dtype(dtype, device)).removeprefix("torch.")],
+            precision=precision,
             device=device,
             force_quick_gelu=source.quick_gelu,
             pretrained_text=False,

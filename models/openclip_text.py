@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from models.batching import ShrinkingBatches
 from models.generation import Dtype
-from models.openclip_model import load_model, load_tokenizer
+from models.openclip_model import load_model, load_tokenizer, pure_precision
 from models.openclip_source import OpenClipSource
 
 
@@ -38,7 +38,7 @@ class OpenClipTextEncoder:
         self._device = device
         self._batches = ShrinkingBatches(texts_per_pass)
         self._tokenizer = load_tokenizer(source)
-        self._model: Any = load_model(source, dtype=dtype, device=device)
+        self._model: Any = load_model(source, precision=pure_precision(dtype, device), device=device)
         for name in ("visual", "text_decoder"):
             if hasattr(self._model, name):
                 delattr(self._model, name)

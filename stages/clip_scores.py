@@ -10,9 +10,9 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from curation.errors import ItemError, UserError
+from curation.errors import UserError
 from curation.stage import Annotator, ClipSample, Requirement, StageConfig
-from curation.video.sampling import FrameRequest, Frames
+from curation.video.sampling import FrameRequest
 from stages.openclip_requirement import openclip_requirement
 from stages.weights import offline_problem, size_text, telling
 
@@ -83,18 +83,13 @@ class ClipScores(Annotator):
 
         torch.set_num_threads(max(1, int(self.num_cpus)))
         config = self._config
-        for requirement in self.requirements():
-            if requirement.problem is not None:
-                raise UserError(f"clip_scores: {requirement.problem}")
-            if requirement.fetch is not None:
-                requirement.fetch()
+        self.ensure_requirements()
         try:
             self._encoder = OpenClipImageEncoder(
                 self._source(),
                 device=self.device,
                 precision=config.precision,
                 images_per_pass=config.images_per_pass,
-                cache_dir=config.cache_dir,
             )
             self._head = self._load_head()
         except (OpenClipSourceError, AestheticHeadError) as error:
@@ -102,7 +97,7 @@ class ClipScores(Annotator):
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
         """``clip_embedding`` and ``aesthetic_score`` of each clip; all frames go through the model together."""
-        stacks = [_frames(clip) for clip in clips]
+        stacks = [clip.pictures() for clip in clips]
         embeddings = self._encoder.embed(np.concatenate(stacks))
         ratings = None if self._head is None else self._head.score(embeddings)
         results: list[dict[str, Any]] = []
@@ -180,9 +175,3 @@ class ClipScores(Annotator):
                 f"{self._encoder.dimension}; see clip_scores.aesthetic_weights"
             )
         return head
-
-
-def _frames(clip: ClipSample) -> Frames:
-    if clip.frames is None:
-        raise ItemError(f"clip {clip.clip_id} came without frames")
-    return clip.frames

@@ -87,11 +87,7 @@ class ClipSimilarity(Annotator):
         from models.openclip_text import OpenClipTextEncoder
 
         torch.set_num_threads(max(1, int(self.num_cpus)))
-        for requirement in self.requirements():
-            if requirement.problem is not None:
-                raise UserError(f"clip_similarity: {requirement.problem}")
-            if requirement.fetch is not None:
-                requirement.fetch()
+        self.ensure_requirements()
         config = self._config
         try:
             self._encoder = OpenClipTextEncoder(

@@ -11,7 +11,7 @@ from pydantic import Field, model_validator
 
 from curation.errors import ItemError, UserError
 from curation.stage import Annotator, ClipSample, Requirement, StageConfig
-from curation.video.sampling import FrameRequest, Frames
+from curation.video.sampling import FrameRequest
 from models.coca_search import CaptionSettings
 from stages.openclip_requirement import openclip_requirement
 
@@ -99,11 +99,7 @@ class Coca(Annotator):
         from models.openclip_source import OpenClipSourceError
 
         torch.set_num_threads(max(1, int(self.num_cpus)))
-        for requirement in self.requirements():
-            if requirement.problem is not None:
-                raise UserError(f"coca: {requirement.problem}")
-            if requirement.fetch is not None:
-                requirement.fetch()
+        self.ensure_requirements()
         config = self._config
         try:
             self._captioner = CocaCaptioner(
@@ -122,7 +118,7 @@ class Coca(Annotator):
         Raises:
             ItemError: the model wrote nothing about a clip.
         """
-        captions = self._captioner.caption([_frame(clip) for clip in clips], [clip.clip_id for clip in clips])
+        captions = self._captioner.caption([clip.pictures()[0] for clip in clips], [clip.clip_id for clip in clips])
         for clip, caption in zip(clips, captions, strict=True):
             if not caption:
                 raise ItemError(f"the model wrote an empty caption for {clip.clip_id}")
@@ -136,10 +132,3 @@ class Coca(Annotator):
         from models.openclip_source import find_source
 
         return find_source(self._config.model, self._config.pretrained, self._config.cache_dir)
-
-
-def _frame(clip: ClipSample) -> Frames:
-    if clip.frames is None:
-        raise ItemError(f"clip {clip.clip_id} came without frames")
-    frame: Frames = clip.frames[0]
-    return frame

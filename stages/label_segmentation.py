@@ -107,11 +107,7 @@ class LabelSegmentation(Splitter):
 
         torch.set_num_threads(max(1, int(self.num_cpus)))
         config = self.config
-        for requirement in self.requirements():
-            if requirement.problem is not None:
-                raise UserError(f"{self.name}: {requirement.problem}")
-            if requirement.fetch is not None:
-                requirement.fetch()
+        self.ensure_requirements()
         try:
             return OpenClipMatcher(
                 find_source(config.model, config.pretrained, config.cache_dir),

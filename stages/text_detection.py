@@ -10,9 +10,9 @@ from typing import Any, ClassVar, cast
 import pyarrow as pa
 from pydantic import Field
 
-from curation.errors import ItemError, UserError
+from curation.errors import UserError
 from curation.stage import Annotator, ClipSample, Requirement, StageConfig
-from curation.video.sampling import FrameRequest, Frames
+from curation.video.sampling import FrameRequest
 
 READABLE_LONG_SIDE = 640
 _PUBLISHED = {  # size in bytes and SHA-256 of the files of EasyOCR's release
@@ -108,13 +108,13 @@ class TextDetection(Annotator):
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
         """``text_area`` and ``text`` of each clip; frames of all clips go through the detector together."""
-        pictures = [picture for clip in clips for picture in _frames(clip)]
+        pictures = [picture for clip in clips for picture in clip.pictures()]
         regions = iter(self._reader.detect(pictures, self._settings))
         results = []
         for clip in clips:
             lines: dict[str, None] = {}
             area = 0.0
-            for picture, found in zip(_frames(clip), regions, strict=False):
+            for picture, found in zip(clip.pictures(), regions, strict=False):
                 area = max(area, found.covered_share())
                 if self._config.recognition:
                     lines |= dict.fromkeys(self._reader.read(picture, found))
@@ -158,9 +158,3 @@ class TextDetection(Annotator):
         from models.craft import packaged_weights
 
         return self._config.model_dir or packaged_weights()
-
-
-def _frames(clip: ClipSample) -> Frames:
-    if clip.frames is None:
-        raise ItemError(f"clip {clip.clip_id} came without frames")
-    return clip.frames

@@ -55,6 +55,14 @@ class VideoCaptioner(Annotator):
         self._failed_batch: dict[str, str] = {}
 
     @abstractmethod
+    def load(self, folder: Path, **settings: Any) -> Any:
+        """The model in ``folder``; ``settings``: what the captioners' constructors share.
+
+        Raises:
+            PretrainedError: it cannot be used.
+        """
+
+    @abstractmethod
     def captions(self, clips: Sequence[ClipSample]) -> list[str]:
         """What the model says about each clip."""
 
@@ -67,6 +75,30 @@ class VideoCaptioner(Annotator):
         from stages.weights import hub_requirement
 
         yield hub_requirement(self.name, self.hub_model(), download=self.settings.download)
+
+    def setup(self) -> None:
+        """Load the model.
+
+        Raises:
+            UserError: weights, or a package that the model needs, are missing, or they are of another kind.
+        """
+        import torch
+
+        from models.pretrained import PretrainedError
+
+        torch.set_num_threads(max(1, int(self.num_cpus)))
+        settings = self.settings
+        try:
+            self.model = self.load(
+                self.folder(),
+                prompt=settings.prompt,
+                decoding=self.decoding(),
+                device=self.device,
+                dtype=settings.dtype,
+                clips_per_pass=settings.clips_per_pass,
+            )
+        except PretrainedError as error:
+            raise UserError(f"{self.name}: {error}; see {self.name}.model") from error
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
         """One caption per clip.

@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
-from typing import ClassVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pyarrow as pa
 from pydantic import Field
 
-from curation.errors import ItemError, UserError
+from curation.errors import UserError
 from curation.stage import ClipSample, Requirement
-from curation.video.sampling import FrameRequest, Frames
+from curation.video.sampling import FrameRequest
 from stages.video_captioner import VideoCaptioner, VideoCaptionerConfig
+
+if TYPE_CHECKING:
+    from models.videoblip import VideoBlip
 
 
 class VideoBlipCaptions(VideoCaptioner):
@@ -64,36 +68,13 @@ class VideoBlipCaptions(VideoCaptioner):
             raise UserError(f"videoblip: {error}; see videoblip.model") from error
         return FrameRequest("uniform", count=self.settings.num_frames, shrink=resize)
 
-    def setup(self) -> None:
-        """Load the model.
-
-        Raises:
-            UserError: weights are missing or are none of BLIP-2.
-        """
-        import torch
-
-        from models.pretrained import PretrainedError
+    def load(self, folder: Path, **settings: Any) -> VideoBlip:
+        """The model in ``folder``."""
         from models.videoblip import VideoBlip
 
-        torch.set_num_threads(max(1, int(self.num_cpus)))
-        try:
-            self._model = VideoBlip(
-                self.folder(),
-                prompt=self.settings.prompt,
-                decoding=self.decoding(),
-                device=self.device,
-                dtype=self.settings.dtype,
-                clips_per_pass=self.settings.clips_per_pass,
-            )
-        except PretrainedError as error:
-            raise UserError(f"videoblip: {error}; see videoblip.model") from error
+        return VideoBlip(folder, **settings)
 
     def captions(self, clips: Sequence[ClipSample]) -> list[str]:
         """What the model says about each clip."""
-        return self._model.caption([_frames(clip) for clip in clips], [clip.clip_id for clip in clips])
-
-
-def _frames(clip: ClipSample) -> Frames:
-    if clip.frames is None:
-        raise ItemError(f"clip {clip.clip_id} came without frames")
-    return clip.frames
+        answers: list[str] = self.model.caption([clip.pictures() for clip in clips], [clip.clip_id for clip in clips])
+        return answers

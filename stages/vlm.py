@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, ClassVar, Literal, cast
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 
 import pyarrow as pa
 from pydantic import Field
 
-from curation.errors import ItemError, UserError
 from curation.stage import ClipSample
-from curation.video.sampling import FrameRequest
+from curation.video.sampling import FrameRequest, uniform_positions
 from stages.video_captioner import VideoCaptioner, VideoCaptionerConfig
 
 if TYPE_CHECKING:
-    from models.vlm import VideoSample
+    from models.vlm import VideoLanguageModel, VideoSample
 
 REFUSALS = (
     "I'm sorry",
@@ -67,34 +67,16 @@ class VlmCaptions(VideoCaptioner):
         """Evenly spread frames of bounded size."""
         return FrameRequest("uniform", count=self.settings.num_frames, long_side=self._config.long_side)
 
-    def setup(self) -> None:
-        """Load the model.
-
-        Raises:
-            UserError: weights, or a package that the model needs, are missing, or it is no chat model for images.
-        """
-        import torch
-
-        from models.pretrained import PretrainedError
+    def load(self, folder: Path, **settings: Any) -> VideoLanguageModel:
+        """The model in ``folder``."""
         from models.vlm import VideoLanguageModel
 
-        torch.set_num_threads(max(1, int(self.num_cpus)))
-        try:
-            self._model = VideoLanguageModel(
-                self.folder(),
-                prompt=self.settings.prompt,
-                decoding=self.decoding(),
-                device=self.device,
-                dtype=self.settings.dtype,
-                clips_per_pass=self.settings.clips_per_pass,
-                frames_as=self._config.frames_as,
-            )
-        except PretrainedError as error:
-            raise UserError(f"vlm: {error}; see vlm.model") from error
+        return VideoLanguageModel(folder, **settings, frames_as=self._config.frames_as)
 
     def captions(self, clips: Sequence[ClipSample]) -> list[str]:
         """What the model answers about each clip."""
-        return self._model.caption([_sample(clip) for clip in clips])
+        answers: list[str] = self.model.caption([_sample(clip) for clip in clips])
+        return answers
 
     def problem(self, answer: str) -> str | None:
         """Why ``answer`` is no caption: it is empty, or a refusal."""
@@ -110,13 +92,6 @@ class VlmCaptions(VideoCaptioner):
 def _sample(clip: ClipSample) -> VideoSample:
     from models.vlm import VideoSample
 
-    if clip.frames is None:
-        raise ItemError(f"clip {clip.clip_id} came without frames")
-    num_frames = int(clip.values["num_frames"])
-    positions = frame_numbers(len(clip.frames), num_frames)
-    return VideoSample(clip.frames, positions, num_frames, float(clip.values["fps"]), clip.clip_id)
-
-
-def frame_numbers(count: int, num_frames: int) -> list[int]:
-    """Which frames of a clip of ``num_frames`` a `FrameRequest` with at="uniform" and this ``count`` takes."""
-    return [(2 * part + 1) * num_frames // (2 * count) for part in range(count)]
+    pictures, num_frames = clip.pictures(), int(clip.values["num_frames"])
+    positions = uniform_positions(len(pictures), num_frames)
+    return VideoSample(pictures, positions, num_frames, float(clip.values["fps"]), clip.clip_id)

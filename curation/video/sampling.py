@@ -130,6 +130,11 @@ def _positions(request: FrameRequest, num_frames: int) -> list[int]:
         return [0, num_frames // 2, last]
     count = request.count
     assert count is not None
+    return uniform_positions(count, num_frames)
+
+
+def uniform_positions(count: int, num_frames: int) -> list[int]:
+    """The frames at the centres of ``count`` equal parts of a clip, which at="uniform" takes."""
     return [(2 * part + 1) * num_frames // (2 * count) for part in range(count)]
 
 

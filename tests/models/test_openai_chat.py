@@ -232,6 +232,7 @@ def test_a_server_that_is_not_there_is_told_at_the_start() -> None:
 def test_a_server_that_lists_no_models_is_taken() -> None:
     with serving(models=fails(404, "no such path")) as server:
         chat(server).check()
+        assert len(server.headers) == 1
 
 
 @pytest.mark.parametrize(("value", "message"), [("", "holds no API key"), ("sk-a b\u20ac", "odd characters")])

@@ -34,37 +34,23 @@ OLD_DEFAULTS: dict[str, Any] = {
     "typical_p": 1.0,
     "use_bfloat16": False,
 }
+
+
+def _old_token(content: str) -> dict[str, Any]:
+    flags = {"lstrip": False, "normalized": True, "rstrip": False, "single_word": False}
+    return {"__type": "AddedToken", "content": content, **flags}
+
+
 OLD_OPT_TOKENIZER: dict[str, Any] = {
     "add_bos_token": True,
     "add_prefix_space": False,
-    "bos_token": {
-        "__type": "AddedToken",
-        "content": "</s>",
-        "lstrip": False,
-        "normalized": True,
-        "rstrip": False,
-        "single_word": False,
-    },
-    "eos_token": {
-        "__type": "AddedToken",
-        "content": "</s>",
-        "lstrip": False,
-        "normalized": True,
-        "rstrip": False,
-        "single_word": False,
-    },
+    "bos_token": _old_token("</s>"),
+    "eos_token": _old_token("</s>"),
     "errors": "replace",
     "model_max_length": 1000000000000000019884624838656,
     "pad_token": "<pad>",
     "tokenizer_class": "GPT2Tokenizer",
-    "unk_token": {
-        "__type": "AddedToken",
-        "content": "</s>",
-        "lstrip": False,
-        "normalized": True,
-        "rstrip": False,
-        "single_word": False,
-    },
+    "unk_token": _old_token("</s>"),
 }
 IMAGE_SIZE = 28
 QUERIES = 4

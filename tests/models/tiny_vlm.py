@@ -47,7 +47,6 @@ def create_tiny_qwen2_vl(folder: Path, *, seed: int = 0, template: str = QWEN_TE
     processor = Qwen2VLProcessor(
         Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(**sizes), chat_template=template
     )
-    identifiers = dict(zip(QWEN_VISION, tokenizer.convert_tokens_to_ids(list(QWEN_VISION)), strict=True))
     config = Qwen2VLConfig(
         text_config=_text_config(len(tokenizer))
         | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}},
@@ -61,10 +60,7 @@ def create_tiny_qwen2_vl(folder: Path, *, seed: int = 0, template: str = QWEN_TE
             "spatial_merge_size": 2,
             "temporal_patch_size": 2,
         },
-        image_token_id=identifiers["<|image_pad|>"],
-        video_token_id=identifiers["<|video_pad|>"],
-        vision_start_token_id=identifiers["<|vision_start|>"],
-        vision_end_token_id=identifiers["<|vision_end|>"],
+        **_qwen_token_ids(tokenizer),
     )
     torch.manual_seed(seed)
     return _save(Qwen2VLForConditionalGeneration(config), processor, folder, seed)
@@ -89,7 +85,6 @@ def create_tiny_qwen3_vl(folder: Path, *, seed: int = 0) -> Path:
         Qwen3VLVideoProcessor(size={"shortest_edge": 4 * 16 * 16, "longest_edge": 4 * 48 * 48}, **sizes),
         chat_template=QWEN_TEMPLATE,
     )
-    identifiers = dict(zip(QWEN_VISION, tokenizer.convert_tokens_to_ids(list(QWEN_VISION)), strict=True))
     config = Qwen3VLConfig(
         text_config=_text_config(len(tokenizer))
         | {
@@ -113,10 +108,7 @@ def create_tiny_qwen3_vl(folder: Path, *, seed: int = 0) -> Path:
             "num_position_embeddings": 64,
             "deepstack_visual_indexes": [0],
         },
-        image_token_id=identifiers["<|image_pad|>"],
-        video_token_id=identifiers["<|video_pad|>"],
-        vision_start_token_id=identifiers["<|vision_start|>"],
-        vision_end_token_id=identifiers["<|vision_end|>"],
+        **_qwen_token_ids(tokenizer),
     )
     torch.manual_seed(seed)
     return _save(Qwen3VLForConditionalGeneration(config), processor, folder, seed)
@@ -169,6 +161,16 @@ def _tokenizer(specials: tuple[str, ...], **settings: Any) -> Any:
     return Qwen2Tokenizer(
         vocab=vocab, merges=merges, eos_token="<|im_end|>", additional_special_tokens=list(specials), **settings
     )
+
+
+def _qwen_token_ids(tokenizer: Any) -> dict[str, int]:
+    names = {
+        "image_token_id": "<|image_pad|>",
+        "video_token_id": "<|video_pad|>",
+        "vision_start_token_id": "<|vision_start|>",
+        "vision_end_token_id": "<|vision_end|>",
+    }
+    return {name: tokenizer.convert_tokens_to_ids(token) for name, token in names.items()}
 
 
 def _text_config(vocab_size: int) -> dict[str, Any]:

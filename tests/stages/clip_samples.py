@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import av
@@ -9,6 +10,16 @@ import av
 from curation.stage import Annotator, ClipSample
 from curation.video.clip_frames import decode_clip
 from curation.video.frame_packing import pack, unpack
+from tests.curation.video.clip_files import decoded_frames, write_clip
+
+
+def write_scenes(folder: Path, video: Path, scenes: Mapping[str, range]) -> list[Path]:
+    """A clip at 25 frames per second of each of these stretches of a video's frames."""
+    frames = decoded_frames(video, [number for span in scenes.values() for number in span])
+    return [
+        write_clip(folder / f"{name}.mp4", [frames[number].to_ndarray(format="rgb24") for number in span], 25)
+        for name, span in scenes.items()
+    ]
 
 
 def sample_of(stage: Annotator, path: Path) -> ClipSample:

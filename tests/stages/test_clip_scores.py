@@ -16,10 +16,9 @@ from curation.video.clip_frames import decode_clip
 from curation.video.sampling import FrameRequest
 from models.aesthetic import published_head
 from stages.clip_scores import ClipScores
-from tests.curation.video.clip_files import decoded_frames, write_clip
 from tests.models.tiny_clip import TinyClip, create_tiny_clip
 from tests.models.weights import downloaded_head
-from tests.stages.clip_samples import sample_of
+from tests.stages.clip_samples import sample_of, write_scenes
 
 SCENES = {"bus": range(80, 100), "bicycle": range(200, 213), "single": range(10, 11)}
 
@@ -31,12 +30,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyClip:
 
 @pytest.fixture(scope="module")
 def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("clips")
-    frames = decoded_frames(bikes, [number for span in SCENES.values() for number in span])
-    return [
-        write_clip(folder / f"{name}.mp4", [frames[number].to_ndarray(format="rgb24") for number in span], 25)
-        for name, span in SCENES.items()
-    ]
+    return write_scenes(tmp_path_factory.mktemp("clips"), bikes, SCENES)
 
 
 def head_for(dimension: int, folder: Path) -> Path:

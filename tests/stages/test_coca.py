@@ -12,9 +12,8 @@ from curation.errors import UserError
 from curation.video.clip_frames import decode_clip
 from curation.video.sampling import FrameRequest
 from stages.coca import Coca
-from tests.curation.video.clip_files import decoded_frames, write_clip
 from tests.models.tiny_coca import TinyCoca, create_tiny_coca
-from tests.stages.clip_samples import sample_of
+from tests.stages.clip_samples import sample_of, write_scenes
 
 SCENES = {"start": range(0, 6), "bus": range(80, 85), "single": range(30, 31)}
 
@@ -26,12 +25,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyCoca:
 
 @pytest.fixture(scope="module")
 def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("clips")
-    frames = decoded_frames(bikes, [number for span in SCENES.values() for number in span])
-    return [
-        write_clip(folder / f"{name}.mp4", [frames[number].to_ndarray(format="rgb24") for number in span], 25)
-        for name, span in SCENES.items()
-    ]
+    return write_scenes(tmp_path_factory.mktemp("clips"), bikes, SCENES)
 
 
 def directly(clip: Path, tiny: TinyCoca) -> str:

@@ -13,9 +13,8 @@ from curation.stage import ClipSample
 from curation.video.clip_frames import decode_clip
 from curation.video.sampling import FrameRequest
 from stages.videoblip import VideoBlipCaptions
-from tests.curation.video.clip_files import decoded_frames, write_clip
 from tests.models.tiny_blip2 import create_tiny_blip2
-from tests.stages.clip_samples import sample_of
+from tests.stages.clip_samples import sample_of, write_scenes
 
 SCENES = {"bus": range(80, 92), "bicycle": range(200, 213), "single": range(10, 11)}
 
@@ -27,12 +26,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("clips")
-    frames = decoded_frames(bikes, [number for span in SCENES.values() for number in span])
-    return [
-        write_clip(folder / f"{name}.mp4", [frames[number].to_ndarray(format="rgb24") for number in span], 25)
-        for name, span in SCENES.items()
-    ]
+    return write_scenes(tmp_path_factory.mktemp("clips"), bikes, SCENES)
 
 
 def stage_of(checkpoint: Path, **config: Any) -> VideoBlipCaptions:

@@ -13,10 +13,9 @@ from curation.errors import ItemError, UserError
 from curation.stage import ClipSample
 from curation.video import sampling
 from curation.video.sampling import FrameRequest
-from stages.vlm import VlmCaptions, frame_numbers
-from tests.curation.video.clip_files import decoded_frames, write_clip
+from stages.vlm import VlmCaptions
 from tests.models.tiny_vlm import create_tiny_qwen2_vl
-from tests.stages.clip_samples import sample_of
+from tests.stages.clip_samples import sample_of, write_scenes
 
 SCENES = {"bus": range(80, 92), "bicycle": range(200, 213), "single": range(10, 11)}
 
@@ -28,12 +27,7 @@ def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    folder = tmp_path_factory.mktemp("clips")
-    frames = decoded_frames(bikes, [number for span in SCENES.values() for number in span])
-    return [
-        write_clip(folder / f"{name}.mp4", [frames[number].to_ndarray(format="rgb24") for number in span], 25)
-        for name, span in SCENES.items()
-    ]
+    return write_scenes(tmp_path_factory.mktemp("clips"), bikes, SCENES)
 
 
 def stage_of(checkpoint: Path, **config: Any) -> VlmCaptions:
@@ -99,7 +93,8 @@ def test_refusals_are_no_captions(
 
 @given(count=st.integers(1, 64), num_frames=st.integers(1, 100_000))
 def test_frame_numbers_are_those_of_the_sampler(count: int, num_frames: int) -> None:
-    assert frame_numbers(count, num_frames) == sampling._positions(FrameRequest("uniform", count=count), num_frames)
+    wanted = sampling._positions(FrameRequest("uniform", count=count), num_frames)
+    assert sampling.uniform_positions(count, num_frames) == wanted
 
 
 def test_a_model_that_takes_no_videos_is_told(checkpoint: Path, tmp_path: Path) -> None:

@@ -38,7 +38,9 @@ def test_names_that_the_file_does_not_define_come_from_the_installed_one(write: 
     "text", ["", "# nothing\n", "pipelines:\nfilters:\nrecipes:\n", "pipelines: {empty: {stages: }}\n"]
 )
 def test_empty_sections_are_allowed(write: Write, text: str) -> None:
-    load_config(write(text))
+    config = load_config(write(text))
+    assert set(config.pipelines) - {"empty"} == set(load_config(default_config_path()).pipelines)
+    assert "lvd-f" in config.filters
 
 
 @pytest.mark.parametrize(

@@ -31,7 +31,8 @@ def test_these_are_no_hindrance(there: str, tmp_path: Path) -> None:
     (tmp_path / there).parent.mkdir(exist_ok=True)
     (tmp_path / there).write_text("{}")
     with only_writer(Storage(str(tmp_path))):
-        pass
+        assert (tmp_path / "_state" / "lock").is_file()
+    assert (tmp_path / there).exists()
 
 
 def test_sweeping_deletes_own_orphans_only(tmp_path: Path) -> None:
