@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
+import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
 from curation.video.sampling import FrameRequest, Frames
@@ -13,11 +15,11 @@ from curation.video.types import VideoInfo
 
 Row = Mapping[str, Any]
 
-THUMBNAIL = FrameRequest(at="first_middle_last", short_side=90)
-
 WIDTH, MARGIN, BAR, CAPTION = 1280, 16, 36, 18
 CLIPS_PER_ROW = 3
 GAP = 10
+CELL = (WIDTH - 2 * MARGIN - (CLIPS_PER_ROW - 1) * GAP) // CLIPS_PER_ROW
+THUMBNAIL = FrameRequest(at="first_middle_last", long_side=CELL // 3)
 MOST_CLIPS = 240
 BACKGROUND, TEXT, FAINT = "#16181d", "#e8e8e8", "#8a8f98"
 SHOT, CLIP = "#2b3038", "#3f7f5f"
@@ -33,28 +35,27 @@ def draw_contact_sheet(
 ) -> bytes:
     """A JPEG of a video's timeline and clips.
 
-    ``transitions``: as in `videos`; ``clips``: its rows of `clips`; ``thumbnails``: for each clip the first, middle and
-    last frame, uint8 [3, h, w, 3]. At most `MOST_CLIPS` thumbnails are drawn; the timeline shows all.
+    ``transitions``: as in `videos`; ``clips``: its rows of `clips`; ``thumbnails``: for each clip the frames of
+    `THUMBNAIL`, uint8 [3, h, w, 3]. At most `MOST_CLIPS` thumbnails are drawn; the timeline shows all.
     """
     shown = list(zip(clips, thumbnails, strict=True))[:MOST_CLIPS]
-    cell = (WIDTH - 2 * MARGIN - (CLIPS_PER_ROW - 1) * GAP) // CLIPS_PER_ROW
-    strips = [_strip(frames, cell) for _, frames in shown]
+    strips = [_strip(frames) for _, frames in shown]
     row_height = max((strip.height for strip in strips), default=0) + CAPTION + GAP
     top = MARGIN + 3 * CAPTION + BAR + 2 * GAP
     rows = -(-len(shown) // CLIPS_PER_ROW)
     sheet = Image.new("RGB", (WIDTH, top + rows * row_height + MARGIN), BACKGROUND)
     draw = ImageDraw.Draw(sheet)
-    font = ImageFont.load_default(13)
-    _heading(draw, font, source, info, transitions, clips, len(shown))
-    _timeline(draw, font, info.duration_s, transitions, clips, MARGIN + 2 * CAPTION)
+    _heading(draw, source, info, transitions, clips, len(shown))
+    _timeline(draw, info.duration_s, transitions, clips, MARGIN + 2 * CAPTION)
+    sheet.paste(_legend(), (MARGIN, MARGIN + 2 * CAPTION + GAP + BAR + 4))
     for number, ((clip, _), strip) in enumerate(zip(shown, strips, strict=True)):
-        x = MARGIN + (number % CLIPS_PER_ROW) * (cell + GAP)
+        x = MARGIN + (number % CLIPS_PER_ROW) * (CELL + GAP)
         y = top + (number // CLIPS_PER_ROW) * row_height
         sheet.paste(strip, (x, y))
         label = (
             f"{clip['clip_index']}   {clock(clip['start_s'])} - {clock(clip['end_s'])}   {clip['num_frames']} frames"
         )
-        draw.text((x, y + strip.height + 2), f"{label}   {clip['mode']}", TEXT, font)
+        draw.text((x, y + strip.height + 2), f"{label}   {clip['mode']}", TEXT, _font())
     buffer = io.BytesIO()
     sheet.save(buffer, "JPEG", quality=85)
     return buffer.getvalue()
@@ -67,19 +68,13 @@ def clock(seconds: float) -> str:
     return (f"{hours}:{minutes:02d}:" if hours else f"{minutes}:") + f"{rest / 100:05.2f}"
 
 
-def _strip(frames: Frames, width: int) -> Image.Image:
-    """First, middle and last frame side by side, scaled to ``width``."""
-    strip = Image.new("RGB", (sum(frame.shape[1] for frame in frames), frames.shape[1]))
-    x = 0
-    for frame in frames:
-        strip.paste(Image.fromarray(frame), (x, 0))
-        x += frame.shape[1]
-    return strip.resize((width, max(1, round(strip.height * width / strip.width))), Image.Resampling.LANCZOS)
+def _strip(frames: Frames) -> Image.Image:
+    """First, middle and last frame side by side."""
+    return Image.fromarray(np.concatenate(list(frames), axis=1))
 
 
 def _heading(
     draw: ImageDraw.ImageDraw,
-    font: Any,
     source: str,
     info: VideoInfo,
     transitions: Sequence[Row],
@@ -89,15 +84,15 @@ def _heading(
     kinds = [transition["kind"] for transition in transitions]
     counts = ", ".join(f"{kinds.count(kind)} {kind}" for kind in TRANSITION_COLOURS if kind in kinds)
     kept = sum(clip["end_s"] - clip["start_s"] for clip in clips)
-    draw.text((MARGIN, MARGIN), printable(source.rsplit("/", 1)[-1])[:120], TEXT, font)
+    draw.text((MARGIN, MARGIN), printable(source.rsplit("/", 1)[-1])[:120], TEXT, _font())
     facts = f"{info.width} x {info.height}  {info.fps:.3f} fps  {info.codec}  {clock(info.duration_s)}"
     drawn = "" if shown == len(clips) else f" (first {shown} drawn)"
     text = f"{facts}   |   {counts or 'no transitions'}   |   {len(clips)} clips{drawn}, {clock(kept)} kept"
-    draw.text((MARGIN, MARGIN + CAPTION), text, FAINT, font)
+    draw.text((MARGIN, MARGIN + CAPTION), text, FAINT, _font())
 
 
 def _timeline(
-    draw: ImageDraw.ImageDraw, font: Any, duration_s: float, transitions: Sequence[Row], clips: Sequence[Row], top: int
+    draw: ImageDraw.ImageDraw, duration_s: float, transitions: Sequence[Row], clips: Sequence[Row], top: int
 ) -> None:
     ends = [duration_s, *(mark["end_s"] for mark in [*clips, *transitions])]
     first = min([0.0, *(mark["start_s"] for mark in [*clips, *transitions])])
@@ -114,11 +109,22 @@ def _timeline(
     for mark in transitions:
         left = x_of(mark["start_s"])
         draw.rectangle((left, top, max(left + 1, x_of(mark["end_s"])), top + BAR), TRANSITION_COLOURS[mark["kind"]])
-    x = float(MARGIN)
-    for name, colour in [("clip", CLIP), *TRANSITION_COLOURS.items()]:
-        draw.rectangle((x, top + BAR + 7, x + 10, top + BAR + 17), colour)
-        draw.text((x + 16, top + BAR + 4), name, FAINT, font)
-        x += 90
+
+
+@lru_cache(maxsize=1)
+def _legend() -> Image.Image:
+    legend = Image.new("RGB", (90 * (1 + len(TRANSITION_COLOURS)), CAPTION), BACKGROUND)
+    draw = ImageDraw.Draw(legend)
+    for number, (name, colour) in enumerate([("clip", CLIP), *TRANSITION_COLOURS.items()]):
+        x = 90 * number
+        draw.rectangle((x, 3, x + 10, 13), colour)
+        draw.text((x + 16, 0), name, FAINT, _font())
+    return legend
+
+
+@lru_cache(maxsize=1)
+def _font() -> Any:
+    return ImageFont.load_default(13)
 
 
 def printable(text: str) -> str:

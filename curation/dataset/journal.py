@@ -1,6 +1,6 @@
 """The write-ahead journal: finished items as small files, folded into the tables.
 
-Workers publish each finished video and each finished batch of annotations as one small Parquet file under
+Workers publish each finished video and each finished batch of annotations as one small file under
 ``_state/journal/``. The driver alone folds them into table parts. Folding is told in ``_state/commit.json``
 before it begins, so that one that was interrupted is done again from the start or from where entries were
 already deleted; either way each row ends up in its table exactly once.
@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 
+from curation.dataset.entry import SUFFIX, read_entry, write_entry
 from curation.dataset.storage import Storage, join
 from curation.dataset.table import Table, concat_parts, read_part, write_part
 
@@ -33,20 +34,20 @@ def table_of(storage: Storage, folder: str) -> Table:
 def record_video(storage: Storage, video: pa.Table, clips: pa.Table, fingerprint: str) -> None:
     """Publish a finished video: its clips first, its own row as the mark that it is whole."""
     video_id = video["video_id"][0].as_py()
-    write_part(storage, join(JOURNAL, CLIPS, f"{video_id}.parquet"), clips, fingerprint)
-    write_part(storage, join(JOURNAL, VIDEOS, f"{video_id}.parquet"), video, fingerprint)
+    write_entry(storage, join(JOURNAL, CLIPS, f"{video_id}{SUFFIX}"), clips, fingerprint)
+    write_entry(storage, join(JOURNAL, VIDEOS, f"{video_id}{SUFFIX}"), video, fingerprint)
 
 
 def record_video_rows(storage: Storage, videos: pa.Table, fingerprint: str) -> None:
     """Publish new rows of finished videos whose clips stay as they are."""
     digest = _digest(videos["video_id"].to_pylist())
-    write_part(storage, join(JOURNAL, VIDEOS, f"rows-{digest}.parquet"), videos, fingerprint)
+    write_entry(storage, join(JOURNAL, VIDEOS, f"rows-{digest}{SUFFIX}"), videos, fingerprint)
 
 
 def record_annotations(storage: Storage, stage: str, rows: pa.Table, fingerprint: str) -> None:
     """Publish a finished batch of one stage."""
     digest = _digest(rows["clip_id"].to_pylist())
-    write_part(storage, join(JOURNAL, ANNOTATIONS, stage, f"{digest}.parquet"), rows, fingerprint)
+    write_entry(storage, join(JOURNAL, ANNOTATIONS, stage, f"{digest}{SUFFIX}"), rows, fingerprint)
 
 
 def fold(storage: Storage, *, workers_gone: bool = False) -> None:
@@ -57,7 +58,7 @@ def fold(storage: Storage, *, workers_gone: bool = False) -> None:
     """
     if storage.exists(COMMIT):
         _carry_out(storage, json.loads(storage.read_bytes(COMMIT)))
-    entries = storage.files(JOURNAL, ".parquet")
+    entries = storage.files(JOURNAL, SUFFIX)
     if not entries:
         if workers_gone:
             table_of(storage, VIDEOS).level()
@@ -73,9 +74,7 @@ def _plan(storage: Storage, entries: list[str], workers_gone: bool) -> dict[str,
     parts: dict[str, list[str]] = defaultdict(list)
     numbers: dict[str, int] = {}
     with ThreadPoolExecutor(READ_THREADS) as threads:
-        fingerprints = dict(
-            zip(entries, threads.map(lambda name: read_part(storage, name, [])[1], entries), strict=True)
-        )
+        fingerprints = dict(zip(entries, threads.map(lambda name: read_entry(storage, name)[1], entries), strict=True))
     for name in entries:
         folder, file = name[len(JOURNAL) + 1 :].rsplit("/", 1)
         if folder == CLIPS and file not in whole:
@@ -99,7 +98,7 @@ def _carry_out(storage: Storage, commit: dict[str, list[str]]) -> None:
         table = table_of(storage, part.rsplit("/", 1)[0])
         replaced = read_part(storage, part, [table.key])[0][table.key].to_pylist()
         if table.folder == CLIPS:
-            replaced += [entry.rsplit("/", 1)[1].removesuffix(".parquet") for entry in commit[part]]
+            replaced += [entry.rsplit("/", 1)[1].removesuffix(SUFFIX) for entry in commit[part]]
         table.remove(set(replaced), but=parts[index:])
     table_of(storage, VIDEOS).level()
     storage.delete([entry for entries in commit.values() for entry in entries])
@@ -108,7 +107,7 @@ def _carry_out(storage: Storage, commit: dict[str, list[str]]) -> None:
 
 def _write(storage: Storage, part: str, entries: Iterable[str]) -> None:
     with ThreadPoolExecutor(READ_THREADS) as threads:
-        read = list(threads.map(lambda entry: read_part(storage, entry), entries))
+        read = list(threads.map(lambda entry: read_entry(storage, entry), entries))
     fingerprint = read[0][1]
     rows = concat_parts([rows for rows, _ in read])
     folder = part.rsplit("/", 1)[0]

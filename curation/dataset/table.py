@@ -16,9 +16,8 @@ FINGERPRINT = b"curation.fingerprint"
 
 def write_part(storage: Storage, name: str, rows: pa.Table, fingerprint: str) -> None:
     """Publish one Parquet file."""
-    rows = rows.replace_schema_metadata({**(rows.schema.metadata or {}), FINGERPRINT: fingerprint.encode()})
     buffer = pa.BufferOutputStream()
-    pq.write_table(rows, buffer, compression="zstd")
+    pq.write_table(with_fingerprint(rows, fingerprint), buffer, compression="zstd")
     storage.write_bytes(name, buffer.getvalue().to_pybytes())
 
 
@@ -27,7 +26,17 @@ def read_part(storage: Storage, name: str, columns: list[str] | None = None) -> 
     data = pa.BufferReader(storage.read_bytes(name))
     with pq.ParquetFile(data) as file:
         table = file.read(columns=columns, use_threads=False)
-    return table, (table.schema.metadata or {}).get(FINGERPRINT, b"").decode()
+    return table, fingerprint_of(table)
+
+
+def with_fingerprint(rows: pa.Table, fingerprint: str) -> pa.Table:
+    """The rows with the fingerprint of what made them in the metadata of their schema."""
+    return rows.replace_schema_metadata({**(rows.schema.metadata or {}), FINGERPRINT: fingerprint.encode()})
+
+
+def fingerprint_of(rows: pa.Table) -> str:
+    """The fingerprint of what made these rows; empty where none is told."""
+    return str((rows.schema.metadata or {}).get(FINGERPRINT, b"").decode())
 
 
 def concat_parts(tables: Sequence[pa.Table]) -> pa.Table:

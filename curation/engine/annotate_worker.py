@@ -45,8 +45,9 @@ class AnnotateWorker:
         mine = [row for row in rows if self.spec.name in row["todo"]]
         if mine:
             try:
+                began = time.process_time()
                 results = self._annotate(mine)
-                self._record(mine, results)
+                self._record(mine, results, time.process_time() - began)
             except DiskFullError as error:
                 self.ledger.stop_run.remote(str(error))
                 raise
@@ -64,7 +65,6 @@ class AnnotateWorker:
         results: dict[str, tuple[Values, str | None]] = {
             row["clip_id"]: ({}, f"frames: {row['error']}") for row in rows if row["error"] is not None
         }
-        cpu_began, wall_began = time.process_time(), time.monotonic()
         if readable and self._attempt("|".join(row["clip_id"] for row in readable)) == 1:
             values, error = self._call([self._sample(row) for row in readable])
             if error is None:
@@ -72,7 +72,6 @@ class AnnotateWorker:
         for row in readable:
             if row["clip_id"] not in results:
                 results[row["clip_id"]] = self._annotate_one(row)
-        self.ledger.time_spent.remote(self.spec.name, time.process_time() - cpu_began, time.monotonic() - wall_began)
         return [results[row["clip_id"]] for row in rows]
 
     def _annotate_one(self, row: dict[str, Any]) -> tuple[Values, str | None]:
@@ -108,7 +107,7 @@ class AnnotateWorker:
         values = {name: known.get(name) for name in self.stage.inputs() if name != "frames"}
         return ClipSample(row["clip_id"], json.loads(row["row"]), frames, values)
 
-    def _record(self, rows: list[dict[str, Any]], results: list[tuple[Values, str | None]]) -> None:
+    def _record(self, rows: list[dict[str, Any]], results: list[tuple[Values, str | None]], cpu_s: float) -> None:
         error_column = f"{self.spec.name}_error"
         records = [
             {"clip_id": row["clip_id"], **values, error_column: error}
@@ -117,4 +116,5 @@ class AnnotateWorker:
         table = pa.Table.from_pylist(records, schema=annotation_schema(self.spec.name, dict(self.stage.writes)))
         journal.record_annotations(self.storage, self.spec.name, table, self.spec.fingerprint)
         failed = sum(error is not None for _, error in results)
-        self.ledger.clips_annotated.remote({"stage": self.spec.name, "clips": len(rows), "failed": failed})
+        event = {"stage": self.spec.name, "clips": len(rows), "failed": failed}
+        self.ledger.clips_annotated.remote(event, cpu_s)

@@ -32,7 +32,7 @@ def execute(storage: Storage, stages: Stages, work: Remaining, cpus: float, gpus
     pools = share_out(
         [spec.run for spec in stages.splitters], [(spec.name, spec.run) for spec in stages.annotators], cpus, gpus
     )
-    ledger: Any = ray.remote(Ledger).options(num_cpus=0).remote()
+    ledger: Any = ray.remote(Ledger).options(num_cpus=0, enable_task_events=False).remote()
     watcher.started(work, pools)
     stop = threading.Event()
     looking = threading.Thread(target=_look, args=(ledger, watcher, stop), daemon=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,7 +23,6 @@ class Progress:
     annotated: Counter[str] = field(default_factory=Counter)
     annotations_failed: Counter[str] = field(default_factory=Counter)
     cpu_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    wall_s: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
     in_flight: int = 0
     fatal: str | None = None
 
@@ -61,16 +61,17 @@ class Ledger:
         progress.seconds_out += event["seconds_out"]
         self._events.append({"event": "video", **event})
 
-    def clips_annotated(self, event: Event) -> None:
+    def clips_annotated(self, event: Event, cpu_s: float) -> None:
         """A batch of a stage is done: keys stage, clips, failed."""
+        self._progress.cpu_s[event["stage"]] += cpu_s
         self._progress.annotated[event["stage"]] += event["clips"]
         self._progress.annotations_failed[event["stage"]] += event["failed"]
         self._events.append({"event": "annotations", **event})
 
-    def time_spent(self, stage: str, cpu_s: float, wall_s: float) -> None:
-        """Add to the time of a stage."""
-        self._progress.cpu_s[stage] += cpu_s
-        self._progress.wall_s[stage] += wall_s
+    def time_spent(self, cpu_s: Mapping[str, float]) -> None:
+        """Add to the CPU seconds of stages."""
+        for stage, seconds in cpu_s.items():
+            self._progress.cpu_s[stage] += seconds
 
     def stop_run(self, message: str) -> None:
         """No item is to blame, but nothing can go on (a full disk)."""

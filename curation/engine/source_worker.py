@@ -6,6 +6,7 @@ import json
 import tempfile
 import time
 import traceback
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,7 @@ class SourceWorker:
             self.splitters.append((spec, stage))
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
+        self.spent: defaultdict[str, float] = defaultdict(float)
         for kind, item in zip(batch["kind"].to_pylist(), batch["item"].to_pylist(), strict=True):
             try:
                 with scratch_space():
@@ -75,6 +77,7 @@ class SourceWorker:
             except DiskFullError as error:
                 self.ledger.stop_run.remote(str(error))
                 raise
+        self.ledger.time_spent.remote(dict(self.spent))
 
     def _split(self, item: VideoItem) -> Iterator[pa.Table]:
         import ray
@@ -161,37 +164,32 @@ class SourceWorker:
         )
 
     def _timed(self, stage: str, splitter: Splitter, video: SourceVideo) -> Iterator[WrittenClip]:
-        """The clips, while the time spent on making them is told to the ledger."""
-        cpu = wall = 0.0
+        """The clips, while the time spent on making them is counted."""
         produced: Iterator[WrittenClip] | None = None
-        try:
-            while True:
-                cpu_began, wall_began = time.process_time(), time.monotonic()
-                try:
-                    produced = iter(splitter.split(video)) if produced is None else produced
-                    clip = next(produced)
-                except StopIteration:
-                    return
-                finally:
-                    cpu += time.process_time() - cpu_began
-                    wall += time.monotonic() - wall_began
-                yield clip
-        finally:
-            self.ledger.time_spent.remote(stage, cpu, wall)
+        while True:
+            began = time.process_time()
+            try:
+                produced = iter(splitter.split(video)) if produced is None else produced
+                clip = next(produced)
+            except StopIteration:
+                return
+            finally:
+                self.spent[stage] += time.process_time() - began
+            yield clip
 
     def _read_again(self, item: ClipItem) -> pa.Table:
         wanted = {name: request for name, request in self.requests.items() if name in item.todo}
         if not wanted:
             return travelling(item.row, item.todo, None, item.values)
         frames, error = None, None
-        began_cpu, began = time.process_time(), time.monotonic()
+        began = time.process_time()
         try:
             with tempfile.TemporaryDirectory(prefix="curation-") as folder:
                 local = fetch(self.storage.url_of(item.row["media"]), Path(folder))
                 frames = pack(decode_clip(local, wanted))
         except ItemError as failure:
             error = str(failure)
-        self.ledger.time_spent.remote("read clips", time.process_time() - began_cpu, time.monotonic() - began)
+        self.spent["read clips"] += time.process_time() - began
         return travelling(item.row, item.todo, frames, item.values, error)
 
 

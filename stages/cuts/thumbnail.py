@@ -21,9 +21,9 @@ PLANES = (
     (slice(LUMA_SIZE, LUMA_SIZE + CHROMA_SIZE), (HEIGHT // 2, WIDTH // 2)),
     (slice(LUMA_SIZE + CHROMA_SIZE, THUMBNAIL_SIZE), (HEIGHT // 2, WIDTH // 2)),
 )
-# Of a large plane only this many lines are read for each line of the thumbnail.
-LINES = 2
-# OpenCV averages areas of whole pixels four times faster than others: up to this share of the width is left out for it.
+# Of a large plane only this many lines are read for each line of the thumbnail: with two, thin letters alias.
+LINES = 4
+# OpenCV averages areas of whole pixels many times faster than others: up to this share is left out at the edges for it.
 TRIMMED = 0.05
 
 Thumbnail = npt.NDArray[np.uint8]
@@ -41,7 +41,7 @@ def thumbnail(frame: av.VideoFrame) -> Thumbnail:
     result = np.empty(THUMBNAIL_SIZE, np.uint8)
     for plane, (part, (height, width)) in zip(frame.planes, PLANES, strict=False):
         samples: npt.NDArray[Any] = np.frombuffer(memoryview(plane), np.dtype("<u2") if shift else np.dtype(np.uint8))
-        samples = _sampled(samples.reshape(plane.height, -1)[:, : plane.width], height, width)
+        samples = _halved(_sampled(samples.reshape(plane.height, -1)[:, : plane.width], height, width), height, width)
         if shift:
             small = np.asarray(cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA), np.uint16)
             result[part] = (small >> shift).reshape(-1)
@@ -51,11 +51,26 @@ def thumbnail(frame: av.VideoFrame) -> Thumbnail:
 
 
 def _sampled(plane: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
-    """The part of a plane that is averaged to height × width."""
+    """The part of a plane that is averaged to height × width: a view where lines lie at whole distances."""
     spare = plane.shape[1] % width
     if spare <= TRIMMED * plane.shape[1]:
         plane = plane[:, spare // 2 : plane.shape[1] - (spare - spare // 2)]
-    return plane[_lines(plane.shape[0], LINES * height)] if plane.shape[0] > LINES * height else plane
+    lines, wanted = plane.shape[0], LINES * height
+    if lines <= wanted:
+        return plane
+    step, spare = divmod(lines, wanted)
+    if spare <= TRIMMED * lines:
+        return plane[(spare + step) // 2 :: step][:wanted]
+    return plane[_lines(lines, wanted)]
+
+
+def _halved(plane: npt.NDArray[Any], height: int, width: int) -> npt.NDArray[Any]:
+    """Halved as long as height × width divides it: OpenCV does that four times faster than it averages larger areas."""
+    import cv2
+
+    while plane.shape[0] % (2 * height) == 0 and plane.shape[1] % (2 * width) == 0:
+        plane = cv2.resize(plane, (plane.shape[1] // 2, plane.shape[0] // 2), interpolation=cv2.INTER_AREA)
+    return plane
 
 
 @lru_cache(maxsize=16)
