@@ -18,8 +18,6 @@ from curation.sources.location import shown
 
 LOCAL_OBJECT_STORE_BYTES = 2**30
 CONNECT_SECONDS = 10
-# Without a dashboard, what Ray would gather for it costs time of every worker.
-NOBODY_LOOKS = {"RAY_enable_metrics_collection": "0", "RAY_task_events_report_interval_ms": "0"}
 NO_CLUSTER = "--address {}: no Ray cluster to join there"
 
 
@@ -40,9 +38,6 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
         os.environ.setdefault("RAY_DATA_LOG_LEVEL", "CRITICAL")
         os.environ.setdefault("RAY_BACKEND_LOG_LEVEL", "fatal")
         warnings.filterwarnings("ignore", module="ray")
-    if address is None:
-        for setting, value in NOBODY_LOOKS.items():
-            os.environ.setdefault(setting, value)
     import ray
 
     mine = not ray.is_initialized()

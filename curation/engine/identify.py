@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +23,7 @@ STATE_SCHEMA = pa.schema(
 )
 STAT_THREADS = 32
 BATCH = 16
+SMALL_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -54,23 +56,14 @@ class SourceIdentities:
         ]
 
     def read_unknown(self) -> list[IdentifiedSource]:
-        """Hash what is not known yet, with Ray tasks (a session must be running); all sources in order."""
+        """Hash what is not known yet (a Ray session must be running); all sources in order."""
         errors: dict[str, str] = {}
         if self.unknown:
-            import ray
-
-            blocks = [
-                pa.table({"source": self.unknown[start : start + BATCH]})
-                for start in range(0, len(self.unknown), BATCH)
-            ]
-            data = ray.data.from_arrow(blocks).map_batches(_identify_batch, batch_format="pyarrow", batch_size=None)
-            for block in data.iter_batches(batch_size=None, batch_format="pyarrow"):
-                assert isinstance(block, pa.Table)
-                for row in block.to_pylist():
-                    if row["error"] is None:
-                        self._known[row["source"]] = (row["video_id"], row["bytes"], row["stamp"])
-                    else:
-                        errors[row["source"]] = row["error"]
+            for row in _identify(self.unknown) if self._are_small() else _identify_on_ray(self.unknown):
+                if row["error"] is None:
+                    self._known[row["source"]] = (row["video_id"], row["bytes"], row["stamp"])
+                else:
+                    errors[row["source"]] = row["error"]
             self._remember()
         return self.all(errors)
 
@@ -86,6 +79,13 @@ class SourceIdentities:
                 video_id, num_bytes, _ = self._known[ref.url]
                 found.append(IdentifiedSource(ref.url, ref.columns, video_id, num_bytes))
         return found
+
+    def _are_small(self) -> bool:
+        """Whether reading the unknown ones here takes less time than to start a Ray task for it."""
+        try:
+            return sum(os.path.getsize(url) for url in self.unknown) <= SMALL_BYTES
+        except OSError:
+            return False
 
     def _remember(self) -> None:
         rows = [
@@ -107,14 +107,30 @@ def _stamp(ref: SourceRef) -> str | None:
         return None
 
 
+def _identify_on_ray(sources: Sequence[str]) -> Iterator[dict[str, Any]]:
+    import ray
+
+    data = ray.data.from_items(
+        [{"source": source} for source in sources], override_num_blocks=-(-len(sources) // BATCH)
+    ).map_batches(_identify_batch, batch_format="pyarrow", batch_size=None)
+    for block in data.iter_batches(batch_size=None, batch_format="pyarrow"):
+        assert isinstance(block, pa.Table)
+        yield from block.to_pylist()
+
+
 def _identify_batch(batch: pa.Table) -> pa.Table:
+    rows = _identify(batch["source"].to_pylist())
+    return pa.Table.from_pylist(rows, schema=STATE_SCHEMA.append(pa.field("error", pa.string())))
+
+
+def _identify(sources: Sequence[str]) -> list[dict[str, Any]]:
     rows = []
-    for source in batch["source"].to_pylist():
-        row = {"source": source, "video_id": None, "bytes": None, "stamp": None, "error": None}
+    for source in sources:
+        row: dict[str, Any] = dict.fromkeys(("source", "video_id", "bytes", "stamp", "error")) | {"source": source}
         try:
             found = identity(source)
             row |= {"video_id": found.video_id, "bytes": found.bytes, "stamp": found.stamp}
         except ItemError as error:
             row["error"] = str(error)
         rows.append(row)
-    return pa.Table.from_pylist(rows, schema=STATE_SCHEMA.append(pa.field("error", pa.string())))
+    return rows

@@ -10,7 +10,7 @@ from curation.config.fingerprint import annotator_fingerprint, split_fingerprint
 from curation.config.pipeline import ResolvedPipeline
 from curation.engine.resources import Pool
 from curation.engine.spec import StageSpec
-from curation.engine.work import WORK, ClipItem, VideoItem, work_row
+from curation.engine.work import ClipItem, VideoItem, work_row
 from curation.stage import MANIFEST, Annotator
 from curation.video.sampling import FrameRequest
 
@@ -66,7 +66,6 @@ def stream(
     items: Sequence[VideoItem | ClipItem], stages: Stages, pools: Sequence[Pool], dataset_url: str, ledger: Any
 ) -> Iterator[pa.Table]:
     """Run the pipeline; yields a table of `TRAVELLING` (without frames) per block as clips leave the last stage."""
-    import pyarrow as pa
     import ray
     from ray.data import ActorPoolStrategy, DataContext
 
@@ -78,9 +77,8 @@ def stream(
     stages = stages.with_pools(pools)
     source, *rest = pools
     per_block = max(1, min(MOST_ITEMS_PER_BLOCK, len(items) // (source.actors * BLOCKS_PER_ACTOR)))
-    table = pa.Table.from_pylist([work_row(item) for item in items], schema=WORK)
-    blocks = [table.slice(start, per_block).combine_chunks() for start in range(0, len(items), per_block)]
-    source = replace(source, actors=min(source.actors, len(blocks)))
+    blocks = -(-len(items) // per_block)
+    source = replace(source, actors=min(source.actors, blocks))
 
     def options(pool: Pool) -> dict[str, Any]:
         return {
@@ -91,7 +89,7 @@ def stream(
             "num_gpus": pool.num_gpus or None,
         }
 
-    data = ray.data.from_arrow(blocks).map_batches(
+    data = ray.data.from_items([work_row(item) for item in items], override_num_blocks=blocks).map_batches(
         SourceWorker,
         fn_constructor_kwargs={
             "dataset_url": dataset_url,

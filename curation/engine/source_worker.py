@@ -36,7 +36,7 @@ STILL_IMAGE = "a still image; the pipeline has no stage that takes images, such 
 
 
 class SourceWorker:
-    """A Ray Data actor: rows of `WORK` in, one row of `TRAVELLING` per clip out.
+    """A Ray Data actor: rows of `work_row` in, one row of `TRAVELLING` per clip out.
 
     A video is finished when its row is in the journal; a failure of one video ends in its row, not in an exception.
     A video of which clips had to be left out counts as failed too, but keeps the others.

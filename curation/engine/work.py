@@ -31,8 +31,6 @@ class ClipItem:
     values: Mapping[str, Any] = field(default_factory=dict)
 
 
-WORK = pa.schema([("kind", pa.string()), ("item", pa.string())])
-
 TRAVELLING = pa.schema(
     [
         ("clip_id", pa.string()),
@@ -46,7 +44,7 @@ TRAVELLING = pa.schema(
 
 
 def work_row(item: VideoItem | ClipItem) -> dict[str, str]:
-    """A row of the table that Ray Data starts from."""
+    """A row of what Ray Data starts from: kind, "video" or "clip", and item, as JSON."""
     kind = "video" if isinstance(item, VideoItem) else "clip"
     return {"kind": kind, "item": json.dumps(vars(item), default=_plain)}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from models.batching import ShrinkingBatches
@@ -26,6 +26,7 @@ class Device:
         return [item * item for item in items]
 
 
+@settings(max_examples=20)  # each shrinking collects garbage, which takes long beside torch
 @given(
     items=st.lists(st.integers(1, 50), max_size=40),
     size=st.integers(1, 16),

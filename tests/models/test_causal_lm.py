@@ -13,6 +13,7 @@ from models.causal_lm import CausalLM
 from models.chat import ChatAnswer, ChatError, ChatModelError, Message
 from models.generation import Decoding
 from tests.models.tiny_llm import create_tiny_llm
+from tests.stages.direct_captions import chat_answer
 
 DECODING = Decoding(max_new_tokens=24)
 QUESTIONS = [
@@ -35,24 +36,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return create_tiny_llm(tmp_path_factory.mktemp("llm"))
 
 
-def directly(folder: Path, question: str, device: str) -> ChatAnswer:
-    """The answer of transformers to one question, without batch and padding."""
-    import torch
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-
-    tokenizer: Any = AutoTokenizer.from_pretrained(folder)
-    model: Any = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32).to(device)
-    inputs = tokenizer.apply_chat_template(
-        asked(question), add_generation_prompt=True, return_dict=True, return_tensors="pt"
-    ).to(device)
-    with torch.inference_mode():
-        output = model.generate(**inputs, max_new_tokens=DECODING.max_new_tokens, do_sample=False)
-    tokens = output[0, inputs["input_ids"].shape[1] :].tolist()
-    return ChatAnswer(tokenizer.decode(tokens, skip_special_tokens=True), tokenizer.eos_token_id in tokens)
-
-
 def test_batched_answers_are_those_of_transformers(folder: Path, device: str) -> None:
-    expected = [directly(folder, question, device) for question in QUESTIONS]
+    expected = [ChatAnswer(*chat_answer(folder, question, max_new_tokens=24, device=device)) for question in QUESTIONS]
     assert {answer.finished for answer in expected} == {True, False}
     assert len({answer.text for answer in expected}) == len(QUESTIONS)
     for size in (1, 3, 7):

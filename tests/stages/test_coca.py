@@ -5,15 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from PIL import Image
 from pydantic import ValidationError
 
 from curation.errors import UserError
-from curation.video.clip_frames import decode_clip
-from curation.video.sampling import FrameRequest
 from stages.coca import Coca
 from tests.models.tiny_coca import TinyCoca, create_tiny_coca
 from tests.stages.clip_samples import sample_of, write_scenes
+from tests.stages.direct_captions import coca_caption
 
 SCENES = {"start": range(0, 6), "bus": range(80, 85), "single": range(30, 31)}
 
@@ -28,23 +26,6 @@ def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
     return write_scenes(tmp_path_factory.mktemp("clips"), bikes, SCENES)
 
 
-def directly(clip: Path, tiny: TinyCoca) -> str:
-    """The greedy text for the full middle frame, token by token from ``CoCa.forward``."""
-    import open_clip
-    import torch
-
-    model, preprocess = open_clip.create_model_from_pretrained(tiny.name, pretrained=str(tiny.checkpoint))
-    frame = decode_clip(clip, {"full": FrameRequest("middle")})["full"][0]
-    pixels = preprocess(Image.fromarray(frame))[None]
-    tokens = torch.tensor([[49406]])
-    with torch.inference_mode():
-        while tokens.shape[1] < 8:
-            logits = model.eval()(pixels, tokens, output_labels=False)["logits"][0, -1]
-            logits[49407] = float("-inf")
-            tokens = torch.cat([tokens, logits.argmax().view(1, 1)], dim=1)
-    return " ".join(open_clip.decode(tokens[0, 1:]).split())
-
-
 def test_captions_are_of_the_whole_middle_frame(tiny: TinyCoca, clips: list[Path]) -> None:
     settings = {"generation_type": "top_k", "seq_len": 9, "min_seq_len": 8}
     stage = Coca(Coca.Config(model=str(tiny.config), pretrained=str(tiny.checkpoint), clips_per_pass=2, **settings))
@@ -52,7 +33,7 @@ def test_captions_are_of_the_whole_middle_frame(tiny: TinyCoca, clips: list[Path
     samples = [sample_of(stage, clip) for clip in clips]
     assert all(sample.frames is not None and sample.frames.shape == (1, 32, 32, 3) for sample in samples)
     results = stage.annotate(samples)
-    assert results == [{"caption_coca": directly(clip, tiny)} for clip in clips]
+    assert results == [{"caption_coca": coca_caption(clip, tiny, 9)} for clip in clips]
     assert [stage.annotate([sample])[0] for sample in samples] == results
 
 

@@ -10,11 +10,10 @@ import pytest
 
 from curation.errors import ItemError, UserError
 from curation.stage import ClipSample
-from curation.video.clip_frames import decode_clip
-from curation.video.sampling import FrameRequest
 from stages.videoblip import VideoBlipCaptions
 from tests.models.tiny_blip2 import create_tiny_blip2
 from tests.stages.clip_samples import sample_of, write_scenes
+from tests.stages.direct_captions import videoblip_caption
 
 SCENES = {"bus": range(80, 92), "bicycle": range(200, 213), "single": range(10, 11)}
 
@@ -36,31 +35,15 @@ def stage_of(checkpoint: Path, **config: Any) -> VideoBlipCaptions:
     return stage
 
 
-def directly(clip: Path, checkpoint: Path, num_frames: int) -> str:
-    """BLIP-2's parts called one by one on the full frames of one clip."""
-    import torch
-    from transformers import Blip2ForConditionalGeneration, Blip2Processor
-    from transformers.models.blip.image_processing_pil_blip import BlipImageProcessorPil
-
-    full = decode_clip(clip, {"full": FrameRequest("uniform", count=num_frames)})["full"]
-    processor = Blip2Processor.from_pretrained(checkpoint)
-    model = Blip2ForConditionalGeneration.from_pretrained(checkpoint).eval()
-    pixels = BlipImageProcessorPil.from_pretrained(checkpoint)(list(full), return_tensors="pt")["pixel_values"]
-    prompt = processor.tokenizer(VideoBlipCaptions.Config().prompt, return_tensors="pt")["input_ids"]
-    with torch.inference_mode():
-        seen = torch.cat([model.vision_model(frame[None]).last_hidden_state for frame in pixels], dim=1)
-        queries = model.qformer(query_embeds=model.query_tokens, encoder_hidden_states=seen).last_hidden_state
-        inputs = torch.cat([model.language_projection(queries), model.get_input_embeddings()(prompt)], dim=1)
-        generated = model.language_model.generate(inputs_embeds=inputs, max_new_tokens=12, do_sample=False)
-    return str(processor.tokenizer.decode(generated[0], skip_special_tokens=True).strip())
-
-
 def test_captions_equal_direct_calls(checkpoint: Path, clips: list[Path]) -> None:
     stage = stage_of(checkpoint, num_frames=4, clips_per_pass=2)
     samples = [sample_of(stage, clip) for clip in clips]
     assert samples[0].frames is not None
     assert samples[0].frames.shape == (4, 28, 28, 3)
-    expected = [directly(clip, checkpoint, 4) for clip in clips]
+    expected = [
+        videoblip_caption(clip, checkpoint, num_frames=4, max_new_tokens=12, prompt=VideoBlipCaptions.Config().prompt)
+        for clip in clips
+    ]
     assert stage.annotate(samples) == [{"caption_videoblip": text} for text in expected]
     assert len(set(expected)) == 3
 

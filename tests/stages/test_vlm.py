@@ -16,8 +16,10 @@ from curation.video.sampling import FrameRequest
 from stages.vlm import VlmCaptions
 from tests.models.tiny_vlm import create_tiny_qwen2_vl
 from tests.stages.clip_samples import sample_of, write_scenes
+from tests.stages.direct_captions import vlm_caption
 
 SCENES = {"bus": range(80, 92), "bicycle": range(200, 213), "single": range(10, 11)}
+SETTINGS: dict[str, Any] = {"max_new_tokens": 10, "num_frames": 4, "long_side": 64}
 
 
 @pytest.fixture(scope="module")
@@ -31,38 +33,16 @@ def clips(bikes: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
 
 
 def stage_of(checkpoint: Path, **config: Any) -> VlmCaptions:
-    settings = {"max_new_tokens": 10, "num_frames": 4, "long_side": 64, **config}
-    stage = VlmCaptions(VlmCaptions.Config(model=str(checkpoint), **settings))
+    stage = VlmCaptions(VlmCaptions.Config(**{"model": str(checkpoint), **SETTINGS, **config}))
     assert [requirement.problem for requirement in stage.requirements()] == [None]
     stage.setup()
     return stage
 
 
-def directly(sample: ClipSample, checkpoint: Path) -> str:
-    """transformers' chat call on the frames of one clip."""
-    import torch
-    from transformers import AutoModelForImageTextToText, AutoProcessor
-
-    processor = AutoProcessor.from_pretrained(checkpoint)
-    model = AutoModelForImageTextToText.from_pretrained(checkpoint).eval()
-    video = torch.tensor(sample.frames).permute(0, 3, 1, 2)
-    content = [{"type": "video", "video": video}, {"type": "text", "text": VlmCaptions.Config().prompt}]
-    inputs = processor.apply_chat_template(
-        [{"role": "user", "content": content}],
-        add_generation_prompt=True,
-        tokenize=True,
-        return_dict=True,
-        return_tensors="pt",
-        processor_kwargs={"do_sample_frames": False},
-    )
-    generated = model.generate(**inputs, max_new_tokens=10, do_sample=False)
-    return str(processor.decode(generated[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True).strip())
-
-
 def test_captions_equal_direct_calls(checkpoint: Path, clips: list[Path]) -> None:
     stage = stage_of(checkpoint, clips_per_pass=2)
     samples = [sample_of(stage, clip) for clip in clips]
-    expected = [directly(sample, checkpoint) for sample in samples]
+    expected = [vlm_caption(clip, checkpoint, prompt=VlmCaptions.Config().prompt, **SETTINGS) for clip in clips]
     assert stage.annotate(samples) == [{"caption_vlm": text} for text in expected]
     assert len(set(expected)) == 3
 
