@@ -57,9 +57,15 @@ class CausalLM:
             place |= {"pretrained_model_name_or_path": path.parent, "gguf_file": path.name}
         try:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(**place, padding_side="left")
-            model: Any = AutoModelForCausalLM.from_pretrained(**place, dtype=torch_dtype(dtype, device))
+            loader: Any = AutoModelForCausalLM
+            model, report = loader.from_pretrained(
+                **place, dtype=torch_dtype(dtype, device), weights_only=True, output_loading_info=True
+            )
         except Exception as error:
             raise ChatModelError(f"{path} cannot be loaded as a causal language model: {_one_line(error)}") from error
+        missing = sorted(report["missing_keys"])
+        if missing:
+            raise ChatModelError(f"{path}: {len(missing)} weights are missing, {missing[0]} among them")
         if not self._tokenizer.chat_template:
             raise ChatModelError(f"{path} has no chat template; take a model that was tuned to follow instructions")
         self._model: Any = model.to(device).eval()

@@ -55,7 +55,7 @@ def read_answer(content: bytes) -> ChatAnswer:
         ServerError: it is none.
     """
     try:
-        completion = json.loads(content)
+        completion = _json(content)
     except ValueError:
         raise ServerError("the response is not JSON") from None
     choice = _at(_at(completion, "choices"), 0)
@@ -63,27 +63,27 @@ def read_answer(content: bytes) -> ChatAnswer:
     reason = _at(choice, "finish_reason")
     refusal = _at(message, "refusal")
     if isinstance(refusal, str) and refusal:
-        return ChatAnswer(refusal, refused=True)
+        return ChatAnswer(_well_formed(refusal), refused=True)
     text = _at(message, "content")
     if reason == "content_filter":
-        return ChatAnswer(text if isinstance(text, str) else "", refused=True)
+        return ChatAnswer(_well_formed(text) if isinstance(text, str) else "", refused=True)
     if text is None and reason == "length":
         text = ""  # all tokens went into thinking
     if not isinstance(text, str):
         raise ServerError("the response is JSON, but no chat completion")
-    return ChatAnswer(text, finished=reason != "length")
+    return ChatAnswer(_well_formed(text), finished=reason != "length")
 
 
 def read_failure(status: Status, content: bytes, key: str) -> ServerError:
     """What a response other than 2xx says; ``key`` is hidden in it."""
     try:
-        error = _at(json.loads(content), "error")
+        error = _at(_json(content), "error")
     except ValueError:
         error = None
     message = error if isinstance(error, str) else _at(error, "message")
     text = f"HTTP {status.code}"
     if isinstance(message, str) and message.strip():
-        hidden = _LOOKS_LIKE_A_KEY.sub(HIDDEN, without_key(" ".join(message.split()), key))
+        hidden = _LOOKS_LIKE_A_KEY.sub(HIDDEN, without_key(" ".join(_well_formed(message).split()), key))
         text = f"{text}: {hidden if len(hidden) <= _LONGEST_MESSAGE else hidden[: _LONGEST_MESSAGE - 1] + '…'}"
     may_pass = status.code in _MAY_PASS or status.code >= 500
     if _at(error, "code") == _NO_CREDIT:
@@ -94,6 +94,19 @@ def read_failure(status: Status, content: bytes, key: str) -> ServerError:
 def without_key(text: str, key: str) -> str:
     """``text`` with the API key hidden. What is shorter than any secret ("none", "EMPTY") is not looked for."""
     return text.replace(key, HIDDEN) if len(key) >= _SHORTEST_SECRET else text
+
+
+def _json(content: bytes) -> Any:
+    """What a body holds. Raises ValueError where it is no JSON, or nested too deeply to be read."""
+    try:
+        return json.loads(content)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
+
+
+def _well_formed(text: str) -> str:
+    """``text`` with a question mark for each half of a surrogate pair: no table and no file can hold these."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def _retry_after(headers: Mapping[str, str]) -> float | None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from models.batching import ShrinkingBatches
 from models.openclip_model import load_model
 from models.openclip_pixels import OpenClipPixels
 from models.openclip_source import OpenClipSource
@@ -39,7 +41,7 @@ class OpenClipImageEncoder:
         import torch
 
         self._torch = torch
-        self._images_per_pass = images_per_pass
+        self._batches = ShrinkingBatches(images_per_pass)
         model = load_model(source, precision=precision, device=device)
         for name, _ in list(model.named_children()):
             if name != "visual":
@@ -54,13 +56,11 @@ class OpenClipImageEncoder:
 
         ``images``: RGB uint8 [n, h, w, 3], already at the model's size (`OpenClipTransform`).
         """
-        passes = range(0, len(images), self._images_per_pass)
-        return np.concatenate([self._embed(images[start : start + self._images_per_pass]) for start in passes])
+        return np.stack(self._batches.run(list(images), self._embed))
 
-    def _embed(self, images: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    def _embed(self, images: Sequence[npt.NDArray[np.uint8]]) -> list[npt.NDArray[np.float32]]:
         torch = self._torch
         with torch.inference_mode():
             features = self._model.encode_image(self._pixels(images))
             embeddings = torch.nn.functional.normalize(features.to(torch.float32), dim=-1)
-        result: npt.NDArray[np.float32] = embeddings.cpu().numpy()
-        return result
+        return list(embeddings.cpu().numpy())

@@ -130,17 +130,9 @@ class VideoCaptioner(Annotator):
         Raises:
             UserError: it is not there.
         """
-        from models.hub import HubError
+        from stages.weights import hub_folder
 
-        model = self.hub_model()
-        try:
-            found = model.fetch() if self.settings.download else model.local()
-        except HubError as error:
-            raise UserError(f"{self.name}: {error}") from error
-        if found is None:
-            (requirement,) = self.requirements()
-            raise UserError(f"{self.name}: {requirement.problem}")
-        return found
+        return hub_folder(self.name, self.hub_model(), download=self.settings.download)
 
     def decoding(self) -> Decoding:
         """How texts are decoded."""

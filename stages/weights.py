@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TypeVar
 
 from curation.errors import UserError
@@ -41,6 +42,21 @@ def hub_requirement(stage: str, model: HubModel, *, download: bool, key: str = "
         return Requirement(name, download_bytes=num_bytes, files=files, fetch=fetch)
     problem = f"the weights of {model} ({size_text(num_bytes)}) are not on this machine; {_mend(stage, key)}"
     return Requirement(name, problem, num_bytes, files=files, fetch=fetch)
+
+
+def hub_folder(stage: str, model: HubModel, *, download: bool) -> Path:
+    """Where ``model`` is on this machine, fetched only with ``download``.
+
+    Raises:
+        UserError: it is not there.
+    """
+    try:
+        found = model.fetch() if download else model.local()
+    except HubError as error:
+        raise UserError(f"{stage}: {error}") from error
+    if found is None:
+        raise UserError(f"{stage}: {hub_requirement(stage, model, download=download).problem}")
+    return found
 
 
 def size_text(num_bytes: int) -> str:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow as pa
@@ -38,6 +39,7 @@ class AnnotateWorker:
         stage = spec.build()
         assert isinstance(stage, Annotator)
         self.stage = stage
+        self.columns = pa.schema(list(stage.writes.items()))
         self.stage.setup()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
@@ -65,7 +67,7 @@ class AnnotateWorker:
         results: dict[str, tuple[Values, str | None]] = {
             row["clip_id"]: ({}, f"frames: {row['error']}") for row in rows if row["error"] is not None
         }
-        if readable and self._attempt("|".join(row["clip_id"] for row in readable)) == 1:
+        if readable and self._attempt(_batch_key(rows)) == 1:
             values, error = self._call([self._sample(row) for row in readable])
             if error is None:
                 results |= {row["clip_id"]: (value, None) for row, value in zip(readable, values, strict=True)}
@@ -78,28 +80,31 @@ class AnnotateWorker:
         if self._attempt(row["clip_id"]) > MAX_ATTEMPTS:
             return {}, f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)"
         values, error = self._call([self._sample(row)])
-        self._tell(self.ledger.end_batch, row["clip_id"])
+        self.ledger.end_batch.remote(self._key(row["clip_id"]))
         return (values[0] if values else {}), error
 
     def _call(self, clips: Sequence[ClipSample]) -> tuple[list[Values], str | None]:
         try:
             values = self.stage.annotate(clips)
+            if len(values) != len(clips):
+                return [], f"returned {len(values)} results for {len(clips)} clips"
+            pa.Table.from_pylist(values, schema=self.columns)
         except DiskFullError:
             raise
         except Exception as failure:
-            return [], " ".join(f"{type(failure).__name__}: {failure}".split())
-        if len(values) != len(clips):
-            return [], f"returned {len(values)} results for {len(clips)} clips"
+            if _is_device_lost(failure):
+                os._exit(1)
+            told = " ".join(f"{type(failure).__name__}: {failure}".split())
+            return [], told.encode("utf-8", "replace").decode()
         return values, None
 
-    def _attempt(self, key: str) -> int:
-        return int(self._tell(self.ledger.begin_batch, key))
-
-    def _tell(self, method: Any, key: str) -> Any:
+    def _attempt(self, name: str) -> int:
         import ray
 
-        digest = hashlib.sha256(key.encode()).hexdigest()[:32]
-        return ray.get(method.remote(f"{self.spec.name}/{digest}"))
+        return int(ray.get(self.ledger.begin_batch.remote(self._key(name))))
+
+    def _key(self, name: str) -> str:
+        return f"{self.spec.name}/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
 
     def _sample(self, row: dict[str, Any]) -> ClipSample:
         frames = unpack(row["frames"]).get(self.spec.name) if row["frames"] else None
@@ -117,4 +122,14 @@ class AnnotateWorker:
         journal.record_annotations(self.storage, self.spec.name, table, self.spec.fingerprint)
         failed = sum(error is not None for _, error in results)
         event = {"stage": self.spec.name, "clips": len(rows), "failed": failed}
-        self.ledger.clips_annotated.remote(event, cpu_s)
+        self.ledger.clips_annotated.remote(event, cpu_s, self._key(_batch_key(rows)))
+
+
+def _batch_key(rows: Sequence[Mapping[str, Any]]) -> str:
+    return "|".join(row["clip_id"] for row in rows)
+
+
+def _is_device_lost(error: Exception) -> bool:
+    """Whether a GPU will answer nothing but errors from now on: only a new process gets a working one."""
+    text = str(error)
+    return "CUDA error" in text and "out of memory" not in text

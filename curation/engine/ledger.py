@@ -53,6 +53,7 @@ class Ledger:
     def video_finished(self, event: Event) -> None:
         """A source video is done: keys video_id, source, status, clips, seconds_in, seconds_out, error_stage, error."""
         self._in_flight.discard(event["video_id"])
+        self.end_batch(event["video_id"])
         progress = self._progress
         progress.videos_done += 1
         progress.videos_failed += event["status"] == "failed"
@@ -61,8 +62,9 @@ class Ledger:
         progress.seconds_out += event["seconds_out"]
         self._events.append({"event": "video", **event})
 
-    def clips_annotated(self, event: Event, cpu_s: float) -> None:
-        """A batch of a stage is done: keys stage, clips, failed."""
+    def clips_annotated(self, event: Event, cpu_s: float, key: str) -> None:
+        """A batch of a stage is done, begun as ``key``. The event has the keys stage, clips, failed."""
+        self.end_batch(key)
         self._progress.cpu_s[event["stage"]] += cpu_s
         self._progress.annotated[event["stage"]] += event["clips"]
         self._progress.annotations_failed[event["stage"]] += event["failed"]

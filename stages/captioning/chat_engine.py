@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from curation.errors import UserError
 from curation.stage import Requirement
 from models.generation import Decoding
-from models.hub import HubError, HubModel
+from models.hub import HubModel
 from stages.captioning.chat_config import ChatConfig
-from stages.weights import hub_requirement
+from stages.weights import hub_folder, hub_requirement
 
 if TYPE_CHECKING:
     from models.chat import ChatModel
@@ -41,16 +42,17 @@ def load_chat_model(stage: str, config: ChatConfig, device: str) -> ChatModel:
     try:
         if config.engine == "openai":
             return _openai(config)
-        return _vllm(config) if config.engine == "vllm" else _transformers(config, device)
-    except (ChatModelError, HubError) as error:
+        folder = hub_folder(stage, _hub_model(config), download=config.download)
+        return _vllm(config, folder) if config.engine == "vllm" else _transformers(config, folder, device)
+    except ChatModelError as error:
         raise UserError(f"{stage}: {error}") from error
 
 
-def _transformers(config: ChatConfig, device: str) -> ChatModel:
+def _transformers(config: ChatConfig, path: Path, device: str) -> ChatModel:
     from models.causal_lm import CausalLM
 
     return CausalLM(
-        _hub_model(config).fetch(),
+        path,
         decoding=Decoding(config.max_new_tokens, temperature=config.temperature, seed=config.seed),
         device=device,
         dtype=config.dtype,
@@ -59,11 +61,11 @@ def _transformers(config: ChatConfig, device: str) -> ChatModel:
     )
 
 
-def _vllm(config: ChatConfig) -> ChatModel:
+def _vllm(config: ChatConfig, path: Path) -> ChatModel:
     from models.vllm_chat import VllmChat
 
     return VllmChat(
-        _hub_model(config).fetch(),
+        path,
         max_new_tokens=config.max_new_tokens,
         temperature=config.temperature,
         seed=config.seed,

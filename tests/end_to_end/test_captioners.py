@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import duckdb
+import pyarrow as pa
 import pytest
 from typer.testing import CliRunner
 
@@ -166,11 +167,12 @@ class Poisoned(Coca):
 
     name = "poisoned"
     reads = ("frames", "clip_index")
+    writes: ClassVar[Mapping[str, pa.DataType]] = {"caption_poisoned": pa.string()}
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
         if any(clip.values["clip_index"] == 2 for clip in clips):
             raise RuntimeError("mat1 and mat2 shapes cannot be multiplied")
-        return super().annotate(clips)
+        return [{"caption_poisoned": row["caption_coca"]} for row in super().annotate(clips)]
 
 
 def test_a_poisoned_clip_costs_that_clip_only(dataset: Dataset, tiny: TinyCoca, tmp_path: Path) -> None:
@@ -182,6 +184,6 @@ def test_a_poisoned_clip_costs_that_clip_only(dataset: Dataset, tiny: TinyCoca, 
     assert "RuntimeError: mat1 and mat2 shapes" in done.output
     numbers = dataset.column("poisoned", "clip_index")
     errors = dataset.column("poisoned", "poisoned_error")
-    captions = dataset.column("poisoned", "caption_coca")
+    captions = dataset.column("poisoned", "caption_poisoned")
     assert [numbers[clip] for clip, error in errors.items() if error is not None] == [2]
     assert captions == {clip: None if numbers[clip] == 2 else coca_caption(clip, tiny, 9) for clip in captions}

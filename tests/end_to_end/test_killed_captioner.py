@@ -53,7 +53,7 @@ def test_no_clip_is_captioned_twice_and_none_is_missing(tmp_path: Path, bikes: P
         }
         given = [f"--set=caption_merge.{name}={value}" for name, value in settings.items()]
         command = ["annotate", str(dataset), "--stage", "caption_merge", "--quiet", *given]
-        environment = marked()
+        environment = {**marked(), **REPOSITORY}
         run = subprocess.Popen([str(Path(sys.executable).parent / "curation"), *command], env=environment)
         while sum(asked(server).values()) < KILLED_AT:
             assert run.poll() is None, "it ended before it could be killed"
@@ -64,7 +64,7 @@ def test_no_clip_is_captioned_twice_and_none_is_missing(tmp_path: Path, bikes: P
         captioned = journaled(dataset)
         before = asked(server)
         assert BATCH <= len(captioned) < CLIPS
-        again = curation(*command)
+        again = curation(*command, env=REPOSITORY)
         assert again.returncode == 0, again.stderr
         after = asked(server)
     rows = duckdb.sql(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from safetensors.torch import load_file, save_file
 
 from models.causal_lm import CausalLM
 from models.chat import ChatAnswer, ChatError, ChatModelError, Message
@@ -109,6 +110,12 @@ def test_models_that_cannot_be_used_are_told(folder: Path, tmp_path: Path) -> No
     with pytest.raises(ChatModelError, match="cannot be loaded") as told:
         CausalLM(broken, decoding=DECODING)
     assert "\n" not in str(told.value)
+    incomplete = shutil.copytree(folder, tmp_path / "incomplete")
+    tensors = load_file(folder / "model.safetensors")
+    del tensors["model.layers.1.mlp.up_proj.weight"]
+    save_file(tensors, incomplete / "model.safetensors", {"format": "pt"})
+    with pytest.raises(ChatModelError, match=r"1 weights are missing, model\.layers\.1\.mlp\.up_proj\.weight"):
+        CausalLM(incomplete, decoding=DECODING)
     (tmp_path / "model.gguf").write_bytes(b"GGUF?")
     with pytest.raises(ChatModelError, match=r"model\.gguf cannot be loaded"):
         CausalLM(tmp_path / "model.gguf", decoding=DECODING)

@@ -147,6 +147,7 @@ def test_a_server_that_hangs_or_drips_is_given_up_and_tried_again(reply: Reply) 
         (b"<html>gateway</html>", "the response is not JSON"),
         (b"\xff\xfe\x00", "the response is not JSON"),
         (b"", "the response is not JSON"),
+        (b"[" * 200_000, "the response is not JSON"),
         (b"null", "no chat completion"),
         (b"[]", "no chat completion"),
         (b'{"choices": []}', "no chat completion"),
@@ -163,6 +164,12 @@ def test_garbage_is_a_failure_of_that_question_only(body: bytes, message: str) -
         assert message in failed
         assert answered == ChatAnswer("merged: B")
         assert server.asked["A"] == 1
+
+
+def test_half_a_surrogate_pair_is_in_no_answer_and_no_error() -> None:
+    replies = {"A": [says("a dog \ud83d runs")], "B": [fails(400, "no \udc00 such model")]}
+    with serving(replies) as server:
+        assert ask(chat(server), *replies) == [ChatAnswer("a dog ? runs"), "HTTP 400: no ? such model"]
 
 
 def test_how_an_answer_ended_is_told() -> None:

@@ -14,11 +14,24 @@ import pytest
 from models.generation import Decoding
 from models.pretrained import PretrainedError
 from models.vlm import VideoLanguageModel, VideoSample
-from tests.models.tiny_vlm import QWEN_TEMPLATE, create_tiny_internvl, create_tiny_qwen2_vl, create_tiny_qwen3_vl
+from tests.models.tiny_vlm import (
+    QWEN_TEMPLATE,
+    create_tiny_internvl,
+    create_tiny_qwen2_5_vl,
+    create_tiny_qwen2_vl,
+    create_tiny_qwen3_vl,
+    create_tiny_smolvlm,
+)
 
 PROMPT = "Describe the video."
 SHAPES = ((48, 32), (32, 64), (40, 40), (20, 60), (64, 24), (40, 40))
-MAKERS = {"qwen2_vl": create_tiny_qwen2_vl, "qwen3_vl": create_tiny_qwen3_vl, "internvl": create_tiny_internvl}
+MAKERS = {
+    "qwen2_vl": create_tiny_qwen2_vl,
+    "qwen2_5_vl": create_tiny_qwen2_5_vl,
+    "qwen3_vl": create_tiny_qwen3_vl,
+    "internvl": create_tiny_internvl,
+    "smolvlm": create_tiny_smolvlm,
+}
 
 
 @pytest.fixture(scope="module")

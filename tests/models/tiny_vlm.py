@@ -9,6 +9,7 @@ from tests.models.tiny_tokenizers import byte_level_bpe, livelier
 
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 QWEN_VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+SMOL_VISION = ("<image>", "<video>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
 INTERN_VISION = ("<img>", "</img>", "<IMG_CONTEXT>", "<video>")
 
 
@@ -23,6 +24,7 @@ def _template(image: str, video: str) -> str:
 
 
 QWEN_TEMPLATE = _template("<|vision_start|><|image_pad|><|vision_end|>", "<|vision_start|><|video_pad|><|vision_end|>")
+SMOL_TEMPLATE = _template("<image>", "<video>")
 INTERN_TEMPLATE = _template("<IMG_CONTEXT>\n", "<video>\n")
 
 
@@ -64,6 +66,49 @@ def create_tiny_qwen2_vl(folder: Path, *, seed: int = 0, template: str = QWEN_TE
     )
     torch.manual_seed(seed)
     return _save(Qwen2VLForConditionalGeneration(config), processor, folder, seed)
+
+
+def create_tiny_qwen2_5_vl(folder: Path, *, seed: int = 0) -> Path:
+    """Qwen2.5-VL: as Qwen2-VL, with window attention, and positions that follow the frames' times."""
+    import torch
+    from transformers import (
+        Qwen2_5_VLConfig,
+        Qwen2_5_VLForConditionalGeneration,
+        Qwen2_5_VLProcessor,
+        Qwen2VLImageProcessor,
+        Qwen2VLVideoProcessor,
+    )
+
+    tokenizer = _tokenizer((*SPECIALS, *QWEN_VISION))
+    sizes: dict[str, Any] = {
+        "size": {"shortest_edge": 16 * 16, "longest_edge": 48 * 48},
+        "patch_size": 4,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+    }
+    processor = Qwen2_5_VLProcessor(
+        Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(**sizes), chat_template=QWEN_TEMPLATE
+    )
+    config = Qwen2_5_VLConfig(
+        text_config=_text_config(len(tokenizer))
+        | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}},
+        vision_config={
+            "depth": 2,
+            "hidden_size": 32,
+            "out_hidden_size": 32,
+            "intermediate_size": 48,
+            "num_heads": 2,
+            "patch_size": 4,
+            "spatial_merge_size": 2,
+            "temporal_patch_size": 2,
+            "tokens_per_second": 2,
+            "window_size": 16,
+            "fullatt_block_indexes": [1],
+        },
+        **_qwen_token_ids(tokenizer),
+    )
+    torch.manual_seed(seed)
+    return _save(Qwen2_5_VLForConditionalGeneration(config), processor, folder, seed)
 
 
 def create_tiny_qwen3_vl(folder: Path, *, seed: int = 0) -> Path:
@@ -152,6 +197,44 @@ def create_tiny_internvl(folder: Path, *, seed: int = 0) -> Path:
     )
     torch.manual_seed(seed)
     return _save(InternVLForConditionalGeneration(config), processor, folder, seed)
+
+
+def create_tiny_smolvlm(folder: Path, *, seed: int = 0) -> Path:
+    """SmolVLM2: frames of 56 × 56 pixels, four tokens each, and a prompt that tells their times."""
+    import torch
+    from transformers import (
+        SmolVLMConfig,
+        SmolVLMForConditionalGeneration,
+        SmolVLMImageProcessor,
+        SmolVLMProcessor,
+        SmolVLMVideoProcessor,
+    )
+
+    tokenizer = _tokenizer((*SPECIALS, *SMOL_VISION), extra_special_tokens={"image_token": "<image>"})
+    size = {"longest_edge": 56}
+    processor = SmolVLMProcessor(
+        SmolVLMImageProcessor(size=size, max_image_size=size, do_image_splitting=False),
+        tokenizer,
+        SmolVLMVideoProcessor(size=size, max_image_size=size, num_frames=4, fps=1),
+        image_seq_len=4,
+        chat_template=SMOL_TEMPLATE,
+    )
+    config = SmolVLMConfig(
+        vision_config={
+            "hidden_size": 32,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 2,
+            "intermediate_size": 48,
+            "image_size": 56,
+            "patch_size": 14,
+        },
+        text_config=_text_config(len(tokenizer)) | {"model_type": "llama"},
+        image_token_id=tokenizer.convert_tokens_to_ids("<image>"),
+        scale_factor=2,
+        pad_token_id=0,
+    )
+    torch.manual_seed(seed)
+    return _save(SmolVLMForConditionalGeneration(config), processor, folder, seed)
 
 
 def _tokenizer(specials: tuple[str, ...], **settings: Any) -> Any:

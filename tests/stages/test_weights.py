@@ -15,9 +15,11 @@ from models import aesthetic
 from models.craft import DETECTOR_FILE, packaged_weights
 from models.hub import HubModel
 from models.openclip_source import find_source
+from stages.caption_merge import CaptionMerge
 from stages.clip_scores import ClipScores
 from stages.openclip_requirement import openclip_requirement
 from stages.text_detection import TextDetection
+from stages.vlm import VlmCaptions
 from stages.weights import hub_requirement, size_text
 from tests.models.hub_fixtures import hub_fixture  # noqa: F401
 from tests.models.hub_material import single, tensors
@@ -49,6 +51,14 @@ def test_a_model_of_the_hub(hub: HubServer, monkeypatch: pytest.MonkeyPatch) -> 
     here = hub_requirement("vlm", HubModel(NAME), download=False)
     assert (here.problem, here.download_bytes) == (None, 0)
     assert [file.problem() for file in here.files()] == [None] * 5
+
+
+def test_a_worker_fetches_nothing_unasked(hub: HubServer) -> None:
+    hub.repositories[NAME] = Repository(single(size=1000))
+    for stage in (CaptionMerge(CaptionMerge.Config(model=NAME)), VlmCaptions(VlmCaptions.Config(model=NAME))):
+        with pytest.raises(UserError, match=f"{stage.name}: the weights of {NAME} .* are not on this machine"):
+            stage.setup()
+    assert HubModel(NAME).local() is None
 
 
 def test_a_model_that_cannot_be_had(hub: HubServer, tmp_path: Path) -> None:

@@ -95,7 +95,12 @@ def test_other_clips_replace_the_old_ones(tmp_path: Path, videos: Path) -> None:
 
 @pytest.mark.usefixtures("ray_here")
 @pytest.mark.parametrize(
-    ("how", "reason"), [("raise", "ValueError: this clip is no good"), ("die", "the worker process died 2 times")]
+    ("how", "reason"),
+    [
+        ("raise", "ValueError: this clip is no good"),
+        ("no value", "Could not convert"),
+        ("lose the device", "the worker process died 2 times"),
+    ],
 )
 def test_one_bad_clip_fails_alone_and_is_retried(tmp_path: Path, videos: Path, how: str, reason: str) -> None:
     dataset, cure = tmp_path / "dataset", tmp_path / "cured"
