@@ -10,6 +10,7 @@ from typing import Any
 from models.batching import ShrinkingBatches
 from models.chat import ChatAnswer, ChatError, ChatModelError, Conversation
 from models.generation import Decoding, Dtype, torch_dtype
+from models.pretrained import PretrainedError, require_all_weights
 
 
 @dataclass(frozen=True)
@@ -63,9 +64,10 @@ class CausalLM:
             )
         except Exception as error:
             raise ChatModelError(f"{path} cannot be loaded as a causal language model: {_one_line(error)}") from error
-        missing = sorted(report["missing_keys"])
-        if missing:
-            raise ChatModelError(f"{path}: {len(missing)} weights are missing, {missing[0]} among them")
+        try:
+            require_all_weights(model, report, path)
+        except PretrainedError as error:
+            raise ChatModelError(str(error)) from error
         if not self._tokenizer.chat_template:
             raise ChatModelError(f"{path} has no chat template; take a model that was tuned to follow instructions")
         self._model: Any = model.to(device).eval()

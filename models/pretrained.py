@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,13 +37,22 @@ def load_model(loader: Any, folder: Path, *, dtype: torch.dtype, device: str) ->
         )
     except Exception as error:
         raise PretrainedError(f"{folder}: the model cannot be loaded: {_reason(error)}") from error
+    require_all_weights(model, report, folder)
+    return model.to(device).eval()
+
+
+def require_all_weights(model: Any, report: Mapping[str, Any], path: Path) -> None:
+    """``report``: the loading info that ``from_pretrained`` gave beside ``model``.
+
+    Raises:
+        PretrainedError: weights are missing, which transformers would draw at random.
+    """
     missing = sorted(report["missing_keys"])
     if missing:
         raise PretrainedError(
-            f"{folder}: {len(missing)} weights of {type(model).__name__} are missing, {missing[0]} among them; "
+            f"{path}: {len(missing)} weights of {type(model).__name__} are missing, {missing[0]} among them; "
             "give the checkpoint of such a model"
         )
-    return model.to(device).eval()
 
 
 def load_processor(loader: Any, folder: Path) -> Any:

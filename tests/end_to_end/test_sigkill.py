@@ -15,7 +15,7 @@ from tests.end_to_end.conftest import QUICK, Uninterrupted, curation
 from tests.end_to_end.processes import marked, wait_for_end
 
 KILLS = 10
-EARLIEST_S, LATEST_S = 1.0, 9.0
+EARLIEST_S, LATEST_S = 1.0, 11.0
 
 
 @pytest.mark.timeout(600)

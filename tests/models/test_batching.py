@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import gc
+from collections.abc import Iterator, Sequence
 
 import pytest
 import torch
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from models.batching import ShrinkingBatches
+
+
+@pytest.fixture(scope="module", autouse=True)
+def quick_collection() -> Iterator[None]:
+    """Each shrinking collects garbage: what torch and pytest hold need not be looked through every time."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 class Device:
@@ -26,7 +35,6 @@ class Device:
         return [item * item for item in items]
 
 
-@settings(max_examples=20)  # each shrinking collects garbage, which takes long beside torch
 @given(
     items=st.lists(st.integers(1, 50), max_size=40),
     size=st.integers(1, 16),

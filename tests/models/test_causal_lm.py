@@ -114,7 +114,9 @@ def test_models_that_cannot_be_used_are_told(folder: Path, tmp_path: Path) -> No
     tensors = load_file(folder / "model.safetensors")
     del tensors["model.layers.1.mlp.up_proj.weight"]
     save_file(tensors, incomplete / "model.safetensors", {"format": "pt"})
-    with pytest.raises(ChatModelError, match=r"1 weights are missing, model\.layers\.1\.mlp\.up_proj\.weight"):
+    with pytest.raises(
+        ChatModelError, match=r"1 weights of LlamaForCausalLM are missing, model\.layers\.1\.mlp\.up_proj\.weight"
+    ):
         CausalLM(incomplete, decoding=DECODING)
     (tmp_path / "model.gguf").write_bytes(b"GGUF?")
     with pytest.raises(ChatModelError, match=r"model\.gguf cannot be loaded"):

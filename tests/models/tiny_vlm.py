@@ -9,6 +9,7 @@ from tests.models.tiny_tokenizers import byte_level_bpe, livelier
 
 SPECIALS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
 QWEN_VISION = ("<|vision_start|>", "<|vision_end|>", "<|image_pad|>", "<|video_pad|>")
+QWEN2_ROPE = {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}}
 SMOL_VISION = ("<image>", "<video>", "<fake_token_around_image>", "<global-img>", "<end_of_utterance>")
 INTERN_VISION = ("<img>", "</img>", "<IMG_CONTEXT>", "<video>")
 
@@ -34,24 +35,13 @@ def create_tiny_qwen2_vl(folder: Path, *, seed: int = 0, template: str = QWEN_TE
     from transformers import (
         Qwen2VLConfig,
         Qwen2VLForConditionalGeneration,
-        Qwen2VLImageProcessor,
         Qwen2VLProcessor,
-        Qwen2VLVideoProcessor,
     )
 
-    tokenizer = _tokenizer((*SPECIALS, *QWEN_VISION))
-    sizes: dict[str, Any] = {
-        "size": {"shortest_edge": 16 * 16, "longest_edge": 48 * 48},
-        "patch_size": 4,
-        "merge_size": 2,
-        "temporal_patch_size": 2,
-    }
-    processor = Qwen2VLProcessor(
-        Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(**sizes), chat_template=template
-    )
+    processor = _qwen2_processor(Qwen2VLProcessor, template)
+    tokenizer = processor.tokenizer
     config = Qwen2VLConfig(
-        text_config=_text_config(len(tokenizer))
-        | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}},
+        text_config=_text_config(len(tokenizer)) | QWEN2_ROPE,
         vision_config={
             "depth": 2,
             "embed_dim": 32,
@@ -75,23 +65,12 @@ def create_tiny_qwen2_5_vl(folder: Path, *, seed: int = 0) -> Path:
         Qwen2_5_VLConfig,
         Qwen2_5_VLForConditionalGeneration,
         Qwen2_5_VLProcessor,
-        Qwen2VLImageProcessor,
-        Qwen2VLVideoProcessor,
     )
 
-    tokenizer = _tokenizer((*SPECIALS, *QWEN_VISION))
-    sizes: dict[str, Any] = {
-        "size": {"shortest_edge": 16 * 16, "longest_edge": 48 * 48},
-        "patch_size": 4,
-        "merge_size": 2,
-        "temporal_patch_size": 2,
-    }
-    processor = Qwen2_5_VLProcessor(
-        Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(**sizes), chat_template=QWEN_TEMPLATE
-    )
+    processor = _qwen2_processor(Qwen2_5_VLProcessor, QWEN_TEMPLATE)
+    tokenizer = processor.tokenizer
     config = Qwen2_5_VLConfig(
-        text_config=_text_config(len(tokenizer))
-        | {"rope_parameters": {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [2, 3, 3]}},
+        text_config=_text_config(len(tokenizer)) | QWEN2_ROPE,
         vision_config={
             "depth": 2,
             "hidden_size": 32,
@@ -243,6 +222,21 @@ def _tokenizer(specials: tuple[str, ...], **settings: Any) -> Any:
     vocab, merges = byte_level_bpe(specials)
     return Qwen2Tokenizer(
         vocab=vocab, merges=merges, eos_token="<|im_end|>", additional_special_tokens=list(specials), **settings
+    )
+
+
+def _qwen2_processor(processor_class: Any, template: str) -> Any:
+    from transformers import Qwen2VLImageProcessor, Qwen2VLVideoProcessor
+
+    sizes: dict[str, Any] = {
+        "size": {"shortest_edge": 16 * 16, "longest_edge": 48 * 48},
+        "patch_size": 4,
+        "merge_size": 2,
+        "temporal_patch_size": 2,
+    }
+    tokenizer = _tokenizer((*SPECIALS, *QWEN_VISION))
+    return processor_class(
+        Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(**sizes), chat_template=template
     )
 
 

@@ -109,6 +109,8 @@ class Trouble(Annotator):
         if any(clip.row["clip_index"] == 1 for clip in clips) and not os.path.exists(self.config.cured):
             if self.config.how == "raise":
                 raise ValueError("this clip\nis no good")
+            if self.config.how == "die":
+                os.kill(os.getpid(), signal.SIGKILL)
             if self.config.how == "lose the device":
                 raise RuntimeError("CUDA error: device-side assert triggered")
             if self.config.how == "no value":

@@ -99,6 +99,7 @@ def test_other_clips_replace_the_old_ones(tmp_path: Path, videos: Path) -> None:
     [
         ("raise", "ValueError: this clip is no good"),
         ("no value", "Could not convert"),
+        ("die", "the worker process died 2 times"),
         ("lose the device", "the worker process died 2 times"),
     ],
 )
