@@ -70,7 +70,7 @@ def _timecodes(time_base: Fraction, rate: float | None) -> Callable[[int], Frame
     """Makes PySceneDetect's time codes of PTS. The rate in them is a formality: the detectors compare times."""
     from scenedetect.common import FrameTimecode, Timecode
 
-    nominal = Fraction(rate).limit_denominator(1000) if rate else Fraction(25)
+    nominal = rate or 25.0
     return lambda pts: FrameTimecode(Timecode(pts, time_base), fps=nominal)
 
 

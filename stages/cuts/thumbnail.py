@@ -12,6 +12,8 @@ import av
 import numpy as np
 import numpy.typing as npt
 
+from curation.video.pixel_layout import pixel_layout
+
 WIDTH, HEIGHT = 64, 36
 LUMA_SIZE = WIDTH * HEIGHT
 CHROMA_SIZE = LUMA_SIZE // 4
@@ -34,14 +36,14 @@ def thumbnail(frame: av.VideoFrame) -> Thumbnail:
     """uint8 [THUMBNAIL_SIZE]: the planes Y [36, 64], U [18, 32], V [18, 32] one after the other."""
     import cv2
 
-    name = frame.format.name
-    if not name.startswith(("yuv4", "yuvj4")) or name.endswith("be"):
+    layout = pixel_layout(frame.format.name)
+    if not layout.is_planar:
         frame = frame.reformat(format="yuv420p", width=4 * WIDTH, height=4 * HEIGHT, interpolation="AREA")
-    shift = frame.format.components[0].bits - 8
+        layout = pixel_layout("yuv420p")
+    shift = layout.bits - 8
     result = np.empty(THUMBNAIL_SIZE, np.uint8)
     for plane, (part, (height, width)) in zip(frame.planes, PLANES, strict=False):
-        samples: npt.NDArray[Any] = np.frombuffer(memoryview(plane), np.dtype("<u2") if shift else np.dtype(np.uint8))
-        samples = _halved(_sampled(samples.reshape(plane.height, -1)[:, : plane.width], height, width), height, width)
+        samples = _halved(_sampled(layout.samples(plane), height, width), height, width)
         if shift:
             small = np.asarray(cv2.resize(samples, (width, height), interpolation=cv2.INTER_AREA), np.uint16)
             result[part] = (small >> shift).reshape(-1)
