@@ -123,6 +123,10 @@ class Stage(ABC):
         """``reads``, and the columns that the parameters name. Must be quick and load no heavy library."""
         return self.reads
 
+    def gains_from_gpu(self) -> bool:
+        """Whether the stage is much faster on a GPU: a run on a machine with GPUs that it gets none of tells so."""
+        return False
+
     def requirements(self) -> Iterable[Requirement]:
         """Weights, files and programs that must be there. Must be quick and load no heavy library."""
         return ()
@@ -176,6 +180,9 @@ class Annotator(Stage):
         return None
 
     @abstractmethod
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        """One dict with the keys of ``writes`` per clip, in order. An exception fails the batch; the engine then
-        gives the clips one by one, so that only the bad ones fail."""
+    def annotate(self, clips: Sequence[ClipSample]) -> Sequence[Mapping[str, Any] | ItemError]:
+        """One mapping with the keys of ``writes`` per clip, in order; an `ItemError` in its place fails that clip.
+
+        An exception that is raised fails the batch; the engine then gives the clips one by one, so that only the bad
+        ones fail.
+        """

@@ -92,6 +92,10 @@ class CaptionMerge(Annotator):
         """The columns of the captions that are merged."""
         return tuple(COLUMNS[name] for name in self._config.inputs)
 
+    def gains_from_gpu(self) -> bool:
+        """Where the model runs in this process."""
+        return self._config.engine == "transformers"
+
     def requirements(self) -> Iterator[Requirement]:
         """Weights, vLLM, or the API key, as the engine needs."""
         return chat_requirements(self.name, self._config)
@@ -108,27 +112,14 @@ class CaptionMerge(Annotator):
             torch.set_num_threads(max(1, int(self.num_cpus)))
         self._model = load_chat_model(self.name, self._config, self.device)
         self._template = PromptTemplate(self._config.prompt or PROMPT)
-        self._known: dict[str, ChatAnswer | ChatError] = {}  # of a batch that failed, until it is given again
 
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        """``caption_llm`` and ``caption_llm_source`` of each clip; the model gets all prompts together.
-
-        Raises:
-            ItemError: a clip has no caption, or got no answer. The other clips of the batch are not asked about again
-                when they are given one by one.
-        """
-        if len(clips) > 1:
-            self._known.clear()
-        again = {clip.clip_id: self._known.pop(clip.clip_id) for clip in clips if clip.clip_id in self._known}
-        fresh = self._ask([clip for clip in clips if clip.clip_id not in again and self._needs_merging(clip)])
-        answers = again | fresh
-        try:
-            results = [self._result(clip, answers.get(clip.clip_id)) for clip in clips]
-        except ItemError:
-            self._known |= fresh
-            raise
-        unused = Counter(str(result["caption_llm_source"]) for result in results)
-        del unused["llm"], unused["single"]
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
+        """``caption_llm`` and ``caption_llm_source`` of each clip; the model gets all prompts together. An error where
+        a clip has no caption, or got no answer."""
+        answers = self._ask([clip for clip in clips if self._needs_merging(clip)])
+        results = [self._result(clip, answers.get(clip.clip_id)) for clip in clips]
+        sources = [str(result["caption_llm_source"]) for result in results if not isinstance(result, ItemError)]
+        unused = Counter(source for source in sources if source not in ("llm", "single"))
         if unused:
             told = ", ".join(f"{number} {source}" for source, number in sorted(unused.items()))
             log.info("caption_merge: of %d clips: %s", len(clips), told)
@@ -152,13 +143,13 @@ class CaptionMerge(Annotator):
         captions = _captions(clip, self._config.inputs)
         return len(captions) > 1 or (len(captions) == 1 and "text" in self._config.inputs and bool(_text(clip, "text")))
 
-    def _result(self, clip: ClipSample, answer: ChatAnswer | ChatError | None) -> dict[str, Any]:
+    def _result(self, clip: ClipSample, answer: ChatAnswer | ChatError | None) -> dict[str, Any] | ItemError:
         captions = _captions(clip, self._config.inputs)
         if isinstance(answer, ChatError):
-            raise ItemError(str(answer))
+            return ItemError(str(answer))
         if answer is None:
             if not captions:
-                raise ItemError(f"no caption to merge: {' and '.join(self.inputs())} are null or empty")
+                return ItemError(f"no caption to merge: {' and '.join(self.inputs())} are null or empty")
             return _row(next(iter(captions.values())), "single")
         verdict = judge(answer.text, finished=answer.finished, refused=answer.refused, max_words=self._config.max_words)
         if verdict.fault is None:

@@ -56,6 +56,10 @@ class ClipScores(Annotator):
         "clip_embedding": pa.list_(pa.float32()),
     }
 
+    def gains_from_gpu(self) -> bool:
+        """Its model does."""
+        return True
+
     def requirements(self) -> Iterator[Requirement]:
         """Weights of the model and of the head: here, to be fetched, or missing."""
         config = self._config

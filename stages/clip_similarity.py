@@ -68,6 +68,10 @@ class ClipSimilarity(Annotator):
         """The embedding, and the columns of the captions that are compared."""
         return (*self.reads, *(f"caption_{name}" for name in self._config.captions))
 
+    def gains_from_gpu(self) -> bool:
+        """Its model does."""
+        return True
+
     def requirements(self) -> Iterator[Requirement]:
         """Weights of the model: here, to be fetched, or missing."""
         config = self._config
@@ -99,20 +103,22 @@ class ClipSimilarity(Annotator):
         except OpenClipSourceError as error:
             raise UserError(f"clip_similarity: {error}; see clip_similarity.model") from error
 
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        """The similarities of each clip; the captions of all clips go through the model together, each text once.
-
-        Raises:
-            ItemError: a clip has no embedding, or one that is not of this model's size.
-        """
-        directions = [self._direction(clip) for clip in clips]
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
+        """The similarities of each clip; the captions of all clips go through the model together, each text once. An
+        error where a clip has no embedding, or one that is not of this model's size."""
         captions = [self._captions(clip) for clip in clips]
         texts = list(dict.fromkeys(text for own in captions for text in own.values()))
         embeddings = dict(zip(texts, self._encoder.embed(texts), strict=True)) if texts else {}
-        return [
-            _row({name: float(direction @ embeddings[text]) for name, text in own.items()})
-            for direction, own in zip(directions, captions, strict=True)
-        ]
+        return [self._result(clip, own, embeddings) for clip, own in zip(clips, captions, strict=True)]
+
+    def _result(
+        self, clip: ClipSample, captions: Mapping[Caption, str], embeddings: Mapping[str, npt.NDArray[np.float32]]
+    ) -> dict[str, Any] | ItemError:
+        try:
+            direction = self._direction(clip)
+        except ItemError as error:
+            return error
+        return _row({name: float(direction @ embeddings[text]) for name, text in captions.items()})
 
     @property
     def _config(self) -> Config:

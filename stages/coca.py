@@ -1,4 +1,4 @@
-"""`coca`: a caption of the clip's middle frame."""
+"""`coca`: a caption of one frame of the clip."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Coca(Annotator):
-    """``caption_coca``: what the middle frame shows, by CoCa (arXiv 2205.01917) with OpenCLIP's weights.
+    """``caption_coca``: what one frame shows, by CoCa (arXiv 2205.01917) with OpenCLIP's weights.
 
     The frame is resized and cropped as OpenCLIP does while the clip is decoded; captions are those of
     `open_clip.CoCa.generate` for that frame alone, whatever the batch. As in arXiv 2311.15127, §3.1.
@@ -37,6 +37,9 @@ class Coca(Annotator):
         pretrained: str | None = Field(
             "mscoco_finetuned_laion2b_s13b_b90k", description="a tag of OpenCLIP or the path of a checkpoint"
         )
+        frame: Literal["middle", "random"] = Field(
+            "middle", description="the frame that is captioned; random: one that follows from the seed and the clip"
+        )
         generation_type: Literal["beam_search", "top_k", "top_p"] = Field(
             "beam_search", description="the best text, or tokens drawn from the likeliest ones"
         )
@@ -50,7 +53,7 @@ class Coca(Annotator):
         temperature: float = Field(1.0, gt=0, description="of top_k and top_p")
         top_k: int = Field(1, ge=1, description="with top_k: number of tokens to draw from")
         top_p: float = Field(0.1, gt=0, le=1, description="with top_p: share of probability to draw from")
-        seed: int = Field(0, description="of the draws, together with the clip's id")
+        seed: int = Field(0, description="of the draws of tokens, together with the clip's id, and of the random frame")
         dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
             "auto", description="arithmetic; auto: bf16 on a GPU, fp32 on a CPU"
         )
@@ -71,6 +74,10 @@ class Coca(Annotator):
     reads = ("frames",)
     writes: ClassVar[Mapping[str, pa.DataType]] = {"caption_coca": pa.string()}
 
+    def gains_from_gpu(self) -> bool:
+        """Its model does."""
+        return True
+
     def requirements(self) -> Iterator[Requirement]:
         """Weights of the model: here, to be fetched, or missing."""
         config = self._config
@@ -79,11 +86,13 @@ class Coca(Annotator):
         )
 
     def frames(self) -> FrameRequest:
-        """The middle frame as the model sees it."""
+        """The frame as the model sees it."""
         from models.openclip_source import OpenClipSourceError
 
+        config = self._config
+        seed = config.seed if config.frame == "random" else None
         try:
-            return FrameRequest("middle", shrink=self._source().transform)
+            return FrameRequest(config.frame, seed=seed, shrink=self._source().transform)
         except OpenClipSourceError as error:
             raise UserError(f"coca: {error}") from error
 
@@ -112,17 +121,13 @@ class Coca(Annotator):
         except OpenClipSourceError as error:
             raise UserError(f"coca: {error}; see coca.model") from error
 
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        """``caption_coca`` of each clip.
-
-        Raises:
-            ItemError: the model wrote nothing about a clip.
-        """
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
+        """``caption_coca`` of each clip; an error where the model wrote nothing."""
         captions = self._captioner.caption([clip.pictures()[0] for clip in clips], [clip.clip_id for clip in clips])
-        for clip, caption in zip(clips, captions, strict=True):
-            if not caption:
-                raise ItemError(f"the model wrote an empty caption for {clip.clip_id}")
-        return [{"caption_coca": caption} for caption in captions]
+        return [
+            {"caption_coca": caption} if caption else ItemError("the model gave an empty answer")
+            for caption in captions
+        ]
 
     @property
     def _config(self) -> Config:

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import pyarrow as pa
 from pydantic import Field, field_validator
 
+from curation.errors import ItemError
 from curation.stage import MANIFEST, Annotator, ClipSample, StageConfig
 from stages.labels import label_words
 
@@ -67,13 +68,15 @@ class LabelCaption(Annotator):
         column = self.config.caption_column
         return self.reads if column is None else (*self.reads, column)
 
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        """``caption_label`` of each clip.
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
+        """``caption_label`` of each clip; an error where a label is not text."""
+        return [self._row(clip) for clip in clips]
 
-        Raises:
-            ItemError: a label is not text.
-        """
-        return [{"caption_label": self._caption(clip)} for clip in clips]
+    def _row(self, clip: ClipSample) -> dict[str, Any] | ItemError:
+        try:
+            return {"caption_label": self._caption(clip)}
+        except ItemError as error:
+            return error
 
     def _caption(self, clip: ClipSample) -> str | None:
         label = label_words(clip.values.get(MANIFEST) or {}, self.config.label)

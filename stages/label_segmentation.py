@@ -81,6 +81,10 @@ class LabelSegmentation(Splitter):
 
     config: Config
 
+    def gains_from_gpu(self) -> bool:
+        """Its model does."""
+        return True
+
     def requirements(self) -> Iterator[Requirement]:
         """The weights of the CLIP model."""
         from stages.openclip_requirement import openclip_requirement

@@ -54,25 +54,21 @@ class OpticalFlow(Annotator):
         if self.device != "cpu":
             _log.warning("optical_flow runs on the CPU: this OpenCV has no flow on a GPU; remove run.num_gpus")
 
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        """One ``motion_score`` per clip.
-
-        Raises:
-            ItemError: a clip of one frame, which cannot show motion.
-        """
-        return [{"motion_score": self._score(clip)} for clip in clips]
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
+        """One ``motion_score`` per clip; an error for a clip of one frame, which cannot show motion."""
+        return [self._row(clip) for clip in clips]
 
     @property
     def _config(self) -> Config:
         return cast(OpticalFlow.Config, self.config)
 
-    def _score(self, clip: ClipSample) -> float:
+    def _row(self, clip: ClipSample) -> dict[str, Any] | ItemError:
         if clip.frames is None or len(clip.frames) < 2:
-            raise ItemError("one frame cannot show motion; optical_flow needs two")
+            return ItemError("one frame cannot show motion; optical_flow needs two")
         grey = clip.frames[..., 0]
         seconds = min((len(grey) - 1) / self._config.fps, (clip.values["num_frames"] - 1) / clip.values["fps"])
         moved = sum(_mean_displacement(before, after) for before, after in pairwise(grey))
-        return float(100 * moved / min(grey.shape[1:]) / seconds)
+        return {"motion_score": float(100 * moved / min(grey.shape[1:]) / seconds)}
 
 
 def _mean_displacement(before: Frames, after: Frames) -> float:

@@ -58,6 +58,10 @@ class TextDetection(Annotator):
     reads = ("frames",)
     writes: ClassVar[Mapping[str, pa.DataType]] = {"text_area": pa.float32(), "text": pa.string()}
 
+    def gains_from_gpu(self) -> bool:
+        """Its model does."""
+        return True
+
     def requirements(self) -> Iterator[Requirement]:
         """The weights files of CRAFT and, with recognition, of the recogniser."""
         from models.craft import DETECTOR_FILE, ENGLISH_RECOGNIZER_FILE

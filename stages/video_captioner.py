@@ -45,14 +45,7 @@ class VideoCaptionerConfig(StageConfig):
 
 
 class VideoCaptioner(Annotator):
-    """Captions a batch of clips. An answer that is no caption fails its clip, and never costs a second generation.
-
-    The engine gives a batch that failed again clip by clip: the answers of that batch are kept until the next one.
-    """
-
-    def __init__(self, config: StageConfig, *, num_cpus: float = 1, device: str = "cpu") -> None:
-        super().__init__(config, num_cpus=num_cpus, device=device)
-        self._failed_batch: dict[str, str] = {}
+    """Captions a batch of clips. An answer that is no caption fails its clip only."""
 
     @abstractmethod
     def load(self, folder: Path, **settings: Any) -> Any:
@@ -69,6 +62,10 @@ class VideoCaptioner(Annotator):
     def problem(self, answer: str) -> str | None:
         """Why ``answer`` is no caption; None when it is one."""
         return None if answer else "the model gave an empty answer"
+
+    def gains_from_gpu(self) -> bool:
+        """Its model does."""
+        return True
 
     def requirements(self) -> Iterator[Requirement]:
         """The weights: here, to be fetched, or missing."""
@@ -100,23 +97,14 @@ class VideoCaptioner(Annotator):
         except PretrainedError as error:
             raise UserError(f"{self.name}: {error}; see {self.name}.model") from error
 
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        """One caption per clip.
-
-        Raises:
-            ItemError: an answer is no caption.
-        """
-        if all(clip.clip_id in self._failed_batch for clip in clips):
-            answers = self._failed_batch
-        else:
-            answers = dict(zip((clip.clip_id for clip in clips), self.captions(clips), strict=True))
-            self._failed_batch = answers if any(map(self.problem, answers.values())) else {}
-        for clip in clips:
-            problem = self.problem(answers[clip.clip_id])
-            if problem is not None:
-                raise ItemError(f"clip {clip.clip_id}: {problem}")
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
+        """One caption per clip, or why its answer is none."""
         (column,) = self.writes
-        return [{column: answers[clip.clip_id]} for clip in clips]
+        results: list[dict[str, Any] | ItemError] = []
+        for answer in self.captions(clips):
+            problem = self.problem(answer)
+            results.append({column: answer} if problem is None else ItemError(problem))
+        return results
 
     def hub_model(self) -> HubModel:
         """The model that the parameters name."""

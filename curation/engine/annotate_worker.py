@@ -17,11 +17,11 @@ from curation.dataset.storage import Storage
 from curation.engine.source_worker import MAX_ATTEMPTS
 from curation.engine.spec import StageSpec
 from curation.engine.work import TRAVELLING, values_json
-from curation.errors import DiskFullError
+from curation.errors import DiskFullError, ItemError
 from curation.stage import Annotator, ClipSample
 from curation.video.frame_packing import unpack
 
-Values = dict[str, Any]
+Outcome = tuple[dict[str, Any], str | None]
 
 
 class AnnotateWorker:
@@ -61,42 +61,45 @@ class AnnotateWorker:
                 row["frames"] = None
         return pa.Table.from_pylist(rows, schema=TRAVELLING)
 
-    def _annotate(self, rows: list[dict[str, Any]]) -> list[tuple[Values, str | None]]:
+    def _annotate(self, rows: list[dict[str, Any]]) -> list[Outcome]:
         """Values and error of each clip; a batch that fails is done again clip by clip."""
         readable = [row for row in rows if row["error"] is None]
-        results: dict[str, tuple[Values, str | None]] = {
+        results: dict[str, Outcome] = {
             row["clip_id"]: ({}, f"frames: {row['error']}") for row in rows if row["error"] is not None
         }
         if readable and self._attempt(_batch_key(rows)) == 1:
-            values, error = self._call([self._sample(row) for row in readable])
+            outcomes, error = self._call([self._sample(row) for row in readable])
             if error is None:
-                results |= {row["clip_id"]: (value, None) for row, value in zip(readable, values, strict=True)}
+                results |= {row["clip_id"]: outcome for row, outcome in zip(readable, outcomes, strict=True)}
         for row in readable:
             if row["clip_id"] not in results:
                 results[row["clip_id"]] = self._annotate_one(row)
         return [results[row["clip_id"]] for row in rows]
 
-    def _annotate_one(self, row: dict[str, Any]) -> tuple[Values, str | None]:
+    def _annotate_one(self, row: dict[str, Any]) -> Outcome:
         if self._attempt(row["clip_id"]) > MAX_ATTEMPTS:
             return {}, f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)"
-        values, error = self._call([self._sample(row)])
+        outcomes, error = self._call([self._sample(row)])
         self.ledger.end_batch.remote(self._key(row["clip_id"]))
-        return (values[0] if values else {}), error
+        return outcomes[0] if error is None else ({}, error)
 
-    def _call(self, clips: Sequence[ClipSample]) -> tuple[list[Values], str | None]:
+    def _call(self, clips: Sequence[ClipSample]) -> tuple[list[Outcome], str | None]:
+        """The outcome of each clip, or why there is none of any."""
         try:
-            values = self.stage.annotate(clips)
-            if len(values) != len(clips):
-                return [], f"returned {len(values)} results for {len(clips)} clips"
-            pa.Table.from_pylist(values, schema=self.columns)
+            answers = self.stage.annotate(clips)
+            if len(answers) != len(clips):
+                return [], f"returned {len(answers)} results for {len(clips)} clips"
+            outcomes: list[Outcome] = [
+                ({}, _told(answer)) if isinstance(answer, ItemError) else (dict(answer), None) for answer in answers
+            ]
+            pa.Table.from_pylist([values for values, _ in outcomes], schema=self.columns)
         except DiskFullError:
             raise
         except Exception as failure:
             if _is_device_lost(failure):
                 os._exit(1)
-            told = " ".join(f"{type(failure).__name__}: {failure}".split())
-            return [], told.encode("utf-8", "replace").decode()
-        return values, None
+            return [], _told(failure)
+        return outcomes, None
 
     def _attempt(self, name: str) -> int:
         import ray
@@ -112,7 +115,7 @@ class AnnotateWorker:
         values = {name: known.get(name) for name in self.stage.inputs() if name != "frames"}
         return ClipSample(row["clip_id"], json.loads(row["row"]), frames, values)
 
-    def _record(self, rows: list[dict[str, Any]], results: list[tuple[Values, str | None]], cpu_s: float) -> None:
+    def _record(self, rows: list[dict[str, Any]], results: list[Outcome], cpu_s: float) -> None:
         error_column = f"{self.spec.name}_error"
         records = [
             {"clip_id": row["clip_id"], **values, error_column: error}
@@ -127,6 +130,11 @@ class AnnotateWorker:
 
 def _batch_key(rows: Sequence[Mapping[str, Any]]) -> str:
     return "|".join(row["clip_id"] for row in rows)
+
+
+def _told(failure: Exception) -> str:
+    """Kind and message in one line of valid Unicode."""
+    return " ".join(f"{type(failure).__name__}: {failure}".split()).encode("utf-8", "replace").decode()
 
 
 def _is_device_lost(error: Exception) -> bool:

@@ -17,6 +17,7 @@ from curation.engine.carried import bring_up_to_date, settled, with_carried
 from curation.engine.cluster import ray_session
 from curation.engine.execution import execute
 from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
+from curation.engine.idle_gpus import idle_gpus
 from curation.engine.ledger import Progress
 from curation.engine.missing_media import MissingClip, missing_clips
 from curation.engine.pipeline import Stages, stages_of
@@ -180,6 +181,9 @@ class Job:
         stages = (
             self.stages if work.videos else self.stages.only({name for name, count in work.missing.items() if count})
         )
+        idle = idle_gpus([*(stages.splitters if work.videos else ()), *stages.annotators], gpus)
+        if idle:
+            self.watcher.warned(idle)
         return execute(self.storage, stages, work, cpus, gpus, self.watcher)
 
     def _record_unreadable(self, sources: Sequence[IdentifiedSource]) -> None:

@@ -41,7 +41,9 @@ def _sample(
     path: Path, requests: Mapping[str, FrameRequest], num_frames: int, deadline: Deadline | None
 ) -> tuple[ClipSampler, int]:
     with open_video(path) as (container, stream):
-        sampler = ClipSampler(requests, num_frames, sample_aspect_ratio=stream.sample_aspect_ratio)
+        sampler = ClipSampler(
+            requests, num_frames, sample_aspect_ratio=stream.sample_aspect_ratio, num_bytes=path.stat().st_size
+        )
         first_pts: int | None = None
         decoded = 0
         for decoded, frame in enumerate(decode_frames(container, stream, deadline), start=1):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -26,17 +27,19 @@ class FrameRequest:
 
     ``at``: "rate" takes the first frame at or after every 1/``fps`` seconds from the start of the clip (a frame that
     stays longer than that is taken again), and also the last frame of a clip that is too short for two;
-    "first_middle_last" the frames 0, n // 2 and n − 1; "middle" the frame n // 2; "uniform" ``count`` frames at the
-    centres of equal parts. A clip with fewer frames than that gives some of them twice.
+    "first_middle_last" the frames 0, n // 2 and n − 1; "middle" the frame n // 2; "random" one frame, which follows
+    from ``seed`` and the clip's file; "uniform" ``count`` frames at the centres of equal parts. A clip with fewer
+    frames than that gives some of them twice.
     ``short_side`` and ``long_side`` bound the size in pixels (never enlarged); None keeps the size.
     ``pixel_format``: "rgb24" gives [n, h, w, 3], "gray" [n, h, w, 1].
     ``shrink``: instead of the built-in area scaling, a picklable, hashable function from one full-size upright frame
     uint8 [h, w, c] to a small one; all results have one shape.
     """
 
-    at: Literal["rate", "first_middle_last", "middle", "uniform"]
+    at: Literal["rate", "first_middle_last", "middle", "random", "uniform"]
     fps: float | None = None
     count: int | None = None
+    seed: int | None = None
     short_side: int | None = None
     long_side: int | None = None
     pixel_format: Literal["rgb24", "gray"] = "rgb24"
@@ -47,6 +50,8 @@ class FrameRequest:
             raise ValueError('a positive fps belongs to at="rate", and only there')
         if (self.at == "uniform") != (self.count is not None and self.count > 0):
             raise ValueError('a positive count belongs to at="uniform", and only there')
+        if (self.at == "random") != (self.seed is not None):
+            raise ValueError('a seed belongs to at="random", and only there')
 
 
 class ClipSampler:
@@ -61,10 +66,13 @@ class ClipSampler:
         num_frames: int,
         *,
         sample_aspect_ratio: Fraction | None = None,
+        num_bytes: int = 0,
     ) -> None:
-        """``num_frames``: of the clip. ``sample_aspect_ratio``: width by height of a pixel (None: 1:1)."""
+        """``num_frames``, ``num_bytes``: of the clip, and of its file. ``sample_aspect_ratio``: width by height of a
+        pixel (None: 1:1)."""
         self._requests = dict(requests)
         self._num_frames = num_frames
+        self._num_bytes = num_bytes
         self._aspect = sample_aspect_ratio
         self._orientation: Orientation | None = None
         self._taken: dict[FrameRequest, list[Frames]] = {request: [] for request in self._requests.values()}
@@ -73,7 +81,7 @@ class ClipSampler:
         for request in self._taken:
             if request.at == "rate":
                 self._due[request] = 0.0
-            for position in _positions(request, num_frames):
+            for position in self._wanted(request):
                 self._positions.setdefault(position, []).append(request)
         self._next_due = min(self._due.values(), default=math.inf)
 
@@ -103,6 +111,21 @@ class ClipSampler:
         stacks = {request: self._stack(request, pictures) for request, pictures in self._taken.items()}
         return {name: stacks[request] for name, request in self._requests.items()}
 
+    def _wanted(self, request: FrameRequest) -> list[int]:
+        """Frame numbers that a request names; for "rate" the last one, which it takes when it has only the first."""
+        last = self._num_frames - 1
+        if request.at == "rate":
+            return [last]
+        if request.at == "middle":
+            return [self._num_frames // 2]
+        if request.at == "first_middle_last":
+            return [0, self._num_frames // 2, last]
+        if request.at == "random":
+            digest = hashlib.sha256(f"{request.seed}/{self._num_frames}/{self._num_bytes}".encode()).digest()
+            return [int.from_bytes(digest) % max(1, self._num_frames)]
+        assert request.count is not None
+        return uniform_positions(request.count, self._num_frames)
+
     def _take(self, request: FrameRequest, frame: av.VideoFrame, pictures: dict[FrameRequest, Frames]) -> None:
         if request not in pictures:
             self._orientation = self._orientation or Orientation.of(frame)
@@ -110,27 +133,13 @@ class ClipSampler:
         self._taken[request].append(pictures[request])
 
     def _stack(self, request: FrameRequest, pictures: list[Frames]) -> Frames:
-        missing = len(_positions(request, self._num_frames)) - len(pictures)
+        missing = len(self._wanted(request)) - len(pictures)
         if not pictures or (request.at != "rate" and missing > 0):
             raise ItemError(f"the clip ended before the frames to sample: {missing} of its frames could not be decoded")
         try:
             return np.stack(pictures)
         except ValueError as error:
             raise ItemError("the picture size changes within the clip") from error
-
-
-def _positions(request: FrameRequest, num_frames: int) -> list[int]:
-    """Frame numbers that a request names; for "rate" the last one, which it takes when it has only the first."""
-    last = num_frames - 1
-    if request.at == "rate":
-        return [last]
-    if request.at == "middle":
-        return [num_frames // 2]
-    if request.at == "first_middle_last":
-        return [0, num_frames // 2, last]
-    count = request.count
-    assert count is not None
-    return uniform_positions(count, num_frames)
 
 
 def uniform_positions(count: int, num_frames: int) -> list[int]:

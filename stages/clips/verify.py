@@ -44,7 +44,9 @@ def verify_clip(path: Path, span: Span, source: Source, requests: Mapping[str, F
     times = source.clip_pts(span)
     count = 0
     with open_video(path) as (container, stream):
-        sampler = ClipSampler(requests, num_frames, sample_aspect_ratio=stream.sample_aspect_ratio)
+        sampler = ClipSampler(
+            requests, num_frames, sample_aspect_ratio=stream.sample_aspect_ratio, num_bytes=path.stat().st_size
+        )
         assert stream.time_base is not None
         units = source.timeline.time_base / stream.time_base
         second = float(source.timeline.time_base)

@@ -51,8 +51,8 @@ def confidence(thumbs: Thumbnails, cut: int, peak: float) -> float:
     evidence = min(outstanding, novelty / NOVELTY, left / (raw + 1) / SHARE, left / VISIBLE)
     if evidence < 1:
         return 0.0
-    back = [unexplained(thumbs[cut - 1], later)[0] for later in thumbs[cut + 2 :: 3]]
-    back += [unexplained(earlier, thumbs[cut])[0] for earlier in thumbs[: cut - 2 : 3]]
+    back = [unexplained(thumbs[cut - 1], later)[0] for later in thumbs[:cut:-3]]
+    back += [unexplained(earlier, thumbs[cut])[0] for earlier in thumbs[: cut - 1 : 3]]
     lasting = min([left, *back]) / left
     return float(1 - 0.5 ** min(evidence, lasting / LASTING))
 

@@ -48,18 +48,9 @@ def key(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TEST_CHAT_KEY", KEY)
 
 
-def as_the_engine_does(stage: CaptionMerge, clips: list[ClipSample]) -> list[dict[str, Any] | str]:
-    """A batch; where it fails the clips one by one, as `AnnotateWorker` does."""
-    try:
-        return list(stage.annotate(clips))
-    except ItemError:
-        results: list[dict[str, Any] | str] = []
-        for one in clips:
-            try:
-                results += stage.annotate([one])
-            except ItemError as error:
-                results.append(str(error))
-        return results
+def told(stage: CaptionMerge, clips: list[ClipSample]) -> list[dict[str, Any] | str]:
+    """The rows of a batch, with the text of an error in place of a row that failed."""
+    return [str(result) if isinstance(result, ItemError) else result for result in stage.annotate(clips)]
 
 
 def row(caption: str | None, source: str) -> dict[str, str | None]:
@@ -136,7 +127,7 @@ def test_answers_that_are_no_captions_fall_back(
 def test_captions_that_are_not_there() -> None:
     with serving() as server:
         stage = served(server, inputs=["coca", "videoblip", "text"], prompt="C {coca}\nB {videoblip}\nT {text}")
-        results = as_the_engine_does(
+        results = told(
             stage,
             [
                 clip("one", None, "a dog"),
@@ -163,7 +154,7 @@ def test_failures_of_the_server_cost_their_clips_only() -> None:
     with serving(garbage) as server:
         stage = served(server, inputs=["coca", "videoblip", "text"])
         clips = [clip(word, text=word) for word in ("fine", "garbled", "broken", "once", "other")]
-        results = as_the_engine_does(stage, clips)
+        results = told(stage, clips)
         assert [result if isinstance(result, str) else result["caption_llm_source"] for result in results] == [
             "llm",
             "the response is JSON, but no chat completion",
@@ -172,7 +163,7 @@ def test_failures_of_the_server_cost_their_clips_only() -> None:
             "llm",
         ]
         assert server.asked == {"None": 2, "garbled": 1, "broken": 2, "once": 2}, "none is asked about again"
-        assert as_the_engine_does(stage, [clips[2]]) == ["HTTP 500: no memory [key], after 2 attempts"]
+        assert told(stage, [clips[2]]) == ["HTTP 500: no memory [key], after 2 attempts"]
         assert server.asked["broken"] == 4, "a clip that is given anew is asked about anew"
 
 

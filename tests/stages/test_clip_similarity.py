@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -121,12 +122,16 @@ def test_wrong_captions_are_told(captions: list[str]) -> None:
 
 def test_an_embedding_that_cannot_be_compared_fails_its_clip(tiny: TinyCoca) -> None:
     stage = stage_of(tiny)
-    with pytest.raises(ItemError, match=r"7 values, but .*tiny.*json gives 16: .* must be those of clip_scores"):
-        stage.annotate(samples(7)[:1])
-    with pytest.raises(ItemError, match="clip_scores failed"):
-        stage.annotate([ClipSample("e", {}, None, {"clip_embedding": None, "caption_coca": "a"})])
-    with pytest.raises(ItemError, match="all of its values are 0"):
-        stage.annotate([ClipSample("e", {}, None, {"clip_embedding": [0.0] * 16, "caption_coca": "a"})])
+    without, flat = (
+        ClipSample("e", {}, None, {"clip_embedding": embedding, "caption_coca": "a"})
+        for embedding in (None, [0.0] * 16)
+    )
+    short, none, good, zero = stage.annotate([samples(7)[0], without, samples()[0], flat])
+    assert re.search(r"7 values, but .*tiny.*json gives 16: .* must be those of clip_scores", str(short))
+    assert "clip_scores failed" in str(none)
+    assert "all of its values are 0" in str(zero)
+    assert all(isinstance(result, ItemError) for result in (short, none, zero))
+    assert [good] == stage.annotate([samples()[0]])
 
 
 def test_other_arithmetic(tiny: TinyCoca) -> None:

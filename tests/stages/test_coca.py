@@ -37,6 +37,13 @@ def test_captions_are_of_the_whole_middle_frame(tiny: TinyCoca, clips: list[Path
     assert [stage.annotate([sample])[0] for sample in samples] == results
 
 
+def test_a_random_frame_can_be_taken(tiny: TinyCoca) -> None:
+    own = {"model": str(tiny.config), "pretrained": str(tiny.checkpoint)}
+    assert Coca(Coca.Config(**own)).frames().at == "middle"
+    request = Coca(Coca.Config(**own, frame="random", seed=3)).frames()
+    assert (request.at, request.seed) == ("random", 3)
+
+
 def test_missing_weights_are_told_before_anything_starts(tmp_path: Path) -> None:
     stage = Coca(Coca.Config(cache_dir=str(tmp_path)))
     problem = str(next(requirement.problem for requirement in stage.requirements()))

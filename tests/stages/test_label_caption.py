@@ -96,8 +96,10 @@ def test_labels_as_words(label: str | None, words: str | None) -> None:
 
 
 def test_a_number_is_no_label() -> None:
-    with pytest.raises(ItemError, match="the manifest's label is 3: a label must be a name, not a number"):
-        captions(stage_of(), clip("1", label=3))
+    bad, good = stage_of(label_templates=("{label}",)).annotate([clip("1", label=3), clip("2", label="cat")])
+    assert isinstance(bad, ItemError)
+    assert "the manifest's label is 3: a label must be a name, not a number" in str(bad)
+    assert good == {"caption_label": "cat"}
 
 
 @pytest.mark.parametrize(

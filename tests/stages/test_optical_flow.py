@@ -42,7 +42,10 @@ def pan(
 def motion_score(path: Path, **config: float) -> float:
     stage = OpticalFlow(OpticalFlow.Config(**config))
     stage.setup()
-    return stage.annotate([sample_of(stage, path)])[0]["motion_score"]
+    (result,) = stage.annotate([sample_of(stage, path)])
+    if isinstance(result, ItemError):
+        raise result
+    return float(result["motion_score"])
 
 
 @pytest.mark.parametrize("height", [144, 360, 720])

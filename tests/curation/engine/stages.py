@@ -98,6 +98,7 @@ class Trouble(Annotator):
     class Config(StageConfig):
         how: str = "raise"
         cured: str = ""
+        calls: str = ""
 
     config: Config
 
@@ -105,19 +106,27 @@ class Trouble(Annotator):
         if self.config.how == "no start":
             raise RuntimeError("the weights are broken")
 
-    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-        if any(clip.row["clip_index"] == 1 for clip in clips) and not os.path.exists(self.config.cured):
-            if self.config.how == "raise":
-                raise ValueError("this clip\nis no good")
-            if self.config.how == "die":
-                os.kill(os.getpid(), signal.SIGKILL)
-            if self.config.how == "lose the device":
-                raise RuntimeError("CUDA error: device-side assert triggered")
-            if self.config.how == "no value":
-                return [{"fine": "\ud83d"} for _ in clips]
-            if self.config.how == "disk full":
-                raise DiskFullError("no space left to write /somewhere")
-        return [{"fine": True} for _ in clips]
+    def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
+        if self.config.calls:
+            with open(self.config.calls, "a") as file:
+                file.write(f"{len(clips)} ")
+        return [self._fine(clip) for clip in clips]
+
+    def _fine(self, clip: ClipSample) -> dict[str, Any] | ItemError:
+        ways = ["", *self.config.how.split(", ")]
+        number = clip.row["clip_index"]
+        how = ways[number] if number < len(ways) and not os.path.exists(self.config.cured) else ""
+        if how == "raise":
+            raise ValueError("this clip\nis no good")
+        if how == "error":
+            return ItemError("nothing can be said of this clip")
+        if how == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+        if how == "lose the device":
+            raise RuntimeError("CUDA error: device-side assert triggered")
+        if how == "disk full":
+            raise DiskFullError("no space left to write /somewhere")
+        return {"fine": "\ud83d" if how == "no value" else True}
 
 
 class CaptionLength(Annotator):

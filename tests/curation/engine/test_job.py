@@ -94,48 +94,57 @@ def test_other_clips_replace_the_old_ones(tmp_path: Path, videos: Path) -> None:
 
 
 @pytest.mark.usefixtures("ray_here")
-@pytest.mark.parametrize(
-    ("how", "reason"),
-    [
-        ("raise", "ValueError: this clip is no good"),
-        ("no value", "Could not convert"),
-        ("die", "the worker process died 2 times"),
-        ("lose the device", "the worker process died 2 times"),
-    ],
-)
-def test_one_bad_clip_fails_alone_and_is_retried(tmp_path: Path, videos: Path, how: str, reason: str) -> None:
+def test_bad_clips_fail_alone_and_are_retried(tmp_path: Path, bikes: Path) -> None:
+    reasons = {
+        "die": "the worker process died 2 times",
+        "raise": "ValueError: this clip is no good",
+        "no value": "Could not convert",
+        "error": "ItemError: nothing can be said of this clip",
+        "lose the device": "the worker process died 2 times",
+    }
     dataset, cure = tmp_path / "dataset", tmp_path / "cured"
-    outcome = run(dataset, videos, pipeline(whole={}, mean={}, trouble={"how": how, "cured": str(cure)}))
+    trouble = {"how": ", ".join(reasons), "cured": str(cure)}
+    outcome = run(dataset, bikes, pipeline(whole={"copies": 7}, mean={}, trouble=trouble))
     rows = curation.Dataset(str(dataset)).clips().to_pylist()
-    assert [row["fine"] for row in rows] == [True, None, True] * 2
-    assert all((reason in (row["trouble_error"] or "")) == (row["clip_index"] == 1) for row in rows)
+    assert [row["fine"] for row in rows] == [True, *[None] * 5, True]
+    for row, reason in zip(rows[1:6], reasons.values(), strict=True):
+        assert reason in row["trouble_error"]
+    assert rows[0]["trouble_error"] is rows[6]["trouble_error"] is None
     assert all(row["mean"] is not None and row["mean_error"] is None for row in rows)
-    assert sum(summarise(outcome).failures.values()) == 2
+    assert sum(summarise(outcome).failures.values()) == 5
     cure.touch()
     means = parts(dataset, "annotations/mean")
     stored = ResolvedPipeline.from_dict(curation.Dataset(str(dataset)).description["pipeline"])
     outcome = Job(stored, str(dataset)).retry()
-    assert outcome.work.missing == {"mean": 0, "trouble": 2}
-    assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 6
+    assert outcome.work.missing == {"mean": 0, "trouble": 5}
+    assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 7
     assert parts(dataset, "annotations/mean") == means
     assert not Job(stored, str(dataset)).retry().work
 
 
 @pytest.mark.usefixtures("ray_here")
-@pytest.mark.parametrize(
-    ("key", "stage", "reason"),
-    [
-        ("fail_on", "whole", "the second clip cannot be written"),
-        ("die_on", "source", "the worker process died 2 times"),
-    ],
-)
-def test_one_bad_video_fails_alone(tmp_path: Path, videos: Path, key: str, stage: str, reason: str) -> None:
+def test_an_error_in_the_place_of_values_costs_no_second_call(tmp_path: Path, bikes: Path) -> None:
+    dataset, calls = tmp_path / "dataset", tmp_path / "calls"
+    run(dataset, bikes, pipeline(whole={}, trouble={"how": "error", "calls": str(calls)}))
+    rows = curation.Dataset(str(dataset)).clips().to_pylist()
+    assert [row["fine"] for row in rows] == [True, None, True]
+    assert [row["trouble_error"] for row in rows] == [None, "ItemError: nothing can be said of this clip", None]
+    assert calls.read_text() == "3 "
+
+
+@pytest.mark.usefixtures("ray_here")
+def test_bad_videos_fail_alone(tmp_path: Path, videos: Path) -> None:
     dataset = tmp_path / "dataset"
-    run(dataset, videos, pipeline(whole={key: "a.mp4"}, mean={}))
-    first, second = curation.Dataset(str(dataset)).videos().to_pylist()
-    assert (first["status"], first["error_stage"], first["num_clips"]) == ("failed", stage, 0)
-    assert reason in first["error"]
-    assert (second["status"], second["num_clips"]) == ("ok", 3)
+    shutil.copy(videos / "b.mp4", videos / "good.mp4")
+    with (videos / "good.mp4").open("ab") as file:
+        file.write(b"\0" * 8)
+    run(dataset, videos, pipeline(whole={"fail_on": "a.mp4", "die_on": "b.mp4"}, mean={}))
+    failing, deadly, good = curation.Dataset(str(dataset)).videos().to_pylist()
+    assert (failing["status"], failing["error_stage"], failing["num_clips"]) == ("failed", "whole", 0)
+    assert "the second clip cannot be written" in failing["error"]
+    assert (deadly["status"], deadly["error_stage"], deadly["num_clips"]) == ("failed", "source", 0)
+    assert "the worker process died 2 times" in deadly["error"]
+    assert (good["status"], good["num_clips"]) == ("ok", 3)
     assert len(list(dataset.rglob("*.mp4"))) == 3
     assert pq.read_table(dataset / "annotations" / "mean").num_rows == 3
 

@@ -55,6 +55,27 @@ def test_middle(count: int, expected: list[int]) -> None:
     assert sampled(FrameRequest("middle"), [index / 24 for index in range(count)]) == expected
 
 
+def test_a_random_frame_follows_from_the_seed_and_the_file(tmp_path: Path) -> None:
+    def drawn(seed: int, path: Path) -> int:
+        (number,) = numbers_of(decode_clip(path, {"it": FrameRequest("random", seed=seed)})["it"])
+        return number
+
+    clips = [write_clip(tmp_path / f"{count}.mp4", numbered(count)) for count in (40, 41, 42, 43)]
+    by_seed = [drawn(seed, clips[0]) for seed in range(12)]
+    assert by_seed == [drawn(seed, clips[0]) for seed in range(12)]
+    assert len(set(by_seed)) > 6
+    assert min(by_seed) < 13 < 27 < max(by_seed)
+    assert len({drawn(0, clip) for clip in clips}) > 1
+    with pytest.raises(ValueError, match="a seed belongs to"):
+        FrameRequest("random")
+    empty = tmp_path / "empty.mp4"
+    with av.open(str(empty), "w") as container:
+        container.add_stream("libx264", rate=24).pix_fmt = "yuv420p"
+        container.start_encoding()
+    with pytest.raises(ItemError):
+        drawn(0, empty)
+
+
 @pytest.mark.parametrize(("count", "expected"), [(40, [5, 15, 25, 35]), (4, [0, 1, 2, 3]), (2, [0, 0, 1, 1])])
 def test_uniform_takes_the_centres_of_equal_parts(count: int, expected: list[int]) -> None:
     assert sampled(FrameRequest("uniform", count=4), [index / 24 for index in range(count)]) == expected
