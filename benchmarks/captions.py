@@ -1,4 +1,4 @@
-"""Captioners: batches against the plain loop, in which the model sees one clip at a time.
+"""Captioners: batches against the plain loop of the model's own generation, one clip at a time, on the same frames.
 
     python -m benchmarks.captions [--size tiny] [--clips 64] [--repeat 3]
 
@@ -12,7 +12,8 @@ import argparse
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -20,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks import caption_models
+from benchmarks.caption_loops import NEW_TOKENS, CocaLoop, LanguageModelLoop, PlainLoop, VideoBlipLoop
 from curation.stage import Annotator, ClipSample
 from stages.caption_merge import CaptionMerge
 from stages.coca import Coca
@@ -27,10 +29,38 @@ from stages.videoblip import VideoBlipCaptions
 
 BATCH = 16
 SAMPLE_EVERY_S = 0.05
-STAGES: dict[str, tuple[type[Annotator], Callable[[Path, caption_models.Size], dict[str, Any]]]] = {
-    "coca": (Coca, caption_models.coca),
-    "videoblip": (VideoBlipCaptions, caption_models.videoblip),
-    "caption_merge": (CaptionMerge, caption_models.language_model),
+Parameters = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Captioner:
+    """A stage, what makes a checkpoint for it, the loop it is compared with, settings under which both write alike."""
+
+    stage: type[Annotator]
+    checkpoint: Callable[[Path, caption_models.Size], Parameters]
+    loop: type[PlainLoop]
+    settings: Parameters
+
+
+CAPTIONERS = {
+    "coca": Captioner(
+        Coca,
+        caption_models.coca,
+        CocaLoop,
+        {"generation_type": "top_k", "seq_len": NEW_TOKENS + 2, "min_seq_len": NEW_TOKENS + 1},
+    ),
+    "videoblip": Captioner(
+        VideoBlipCaptions,
+        caption_models.videoblip,
+        VideoBlipLoop,
+        {"num_beams": 1, "temperature": 0, "max_new_tokens": NEW_TOKENS},
+    ),
+    "caption_merge": Captioner(
+        CaptionMerge,
+        caption_models.language_model,
+        LanguageModelLoop,
+        {"temperature": 0, "max_new_tokens": NEW_TOKENS},
+    ),
 }
 
 
@@ -40,41 +70,44 @@ def main() -> None:
     parser.add_argument("--size", default="tiny", choices=["tiny", "real"])
     parser.add_argument("--clips", type=int, default=64)
     parser.add_argument("--repeat", type=int, default=3)
-    parser.add_argument("--stage", action="append", choices=list(STAGES), help="default: all")
+    parser.add_argument("--stage", action="append", choices=list(CAPTIONERS), help="default: all")
     options = parser.parse_args()
     import torch
 
     device = "cuda" if torch.cuda.is_available() else "cpu"
     torch.set_num_threads(1)
     print(f"{options.size} models on {torch.cuda.get_device_name() if device == 'cuda' else 'one CPU core'}\n")
-    print("| captioner | clips/s in batches | plain loop | ratio | words/s | GPU busy |")
-    print("| --- | --- | --- | --- | --- | --- |")
-    for name in options.stage or STAGES:
+    print("| captioner | clips/s in batches | plain loop | ratio | tokens/s in batches | plain loop | GPU busy |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    for name in options.stage or CAPTIONERS:
         with tempfile.TemporaryDirectory() as folder:
             _measure(name, Path(folder), options.size, device, options.clips, options.repeat)
 
 
 def _measure(name: str, folder: Path, size: caption_models.Size, device: str, count: int, repeat: int) -> None:
-    stage_class, build = STAGES[name]
-    parameters = build(folder, size)
-    stages = [_started(stage_class, {**parameters, "clips_per_pass": batch}, device) for batch in (BATCH, 1)]
-    clips = _clips(stages[0], count)
-    speeds: list[list[float]] = [[], []]
-    busy: list[float] = []
-    words = 0
+    captioner = CAPTIONERS[name]
+    parameters = captioner.checkpoint(folder, size)
+    stage = _started(captioner.stage, {**parameters, **captioner.settings, "clips_per_pass": BATCH}, device)
+    loop = captioner.loop(parameters, device)
+    clips = _clips(stage, count)
+    stage.annotate(clips[:BATCH])
+    loop.answer(clips[0])
+    speeds, plain_speeds, busy = [], [], []
+    tokens = 0
     for _ in range(repeat):
-        for stage, its in zip(stages, speeds, strict=True):
-            with _GpuWatch(device) as watch:
-                began = time.monotonic()
-                texts = [next(iter(row.values())) or "" for row in _annotated(stage, clips)]
-                its.append(count / (time.monotonic() - began))
-            if stage is stages[0]:
-                busy.append(watch.share)
-                words = sum(len(text.split()) for text in texts)
-    fast, plain = (median(its) for its in speeds)
-    ratio = median(a / b for a, b in zip(*speeds, strict=True))
+        with _GpuWatch(device) as watch:
+            began = time.monotonic()
+            for start in range(0, len(clips), BATCH):
+                stage.annotate(clips[start : start + BATCH])
+            speeds.append(count / (time.monotonic() - began))
+        busy.append(watch.share)
+        began = time.monotonic()
+        tokens = sum(loop.answer(clip) for clip in clips)
+        plain_speeds.append(count / (time.monotonic() - began))
+    fast, plain, each = median(speeds), median(plain_speeds), tokens / count
+    ratio = median(a / b for a, b in zip(speeds, plain_speeds, strict=True))
     shown = f"{median(busy):.0%}" if device == "cuda" else "–"
-    print(f"| {name} | {fast:.1f} | {plain:.1f} | {ratio:.1f} | {words * fast / count:.0f} | {shown} |")
+    print(f"| {name} | {fast:.1f} | {plain:.1f} | {ratio:.1f} | {each * fast:.0f} | {each * plain:.0f} | {shown} |")
 
 
 def _started(stage_class: type[Annotator], parameters: dict[str, Any], device: str) -> Annotator:
@@ -96,10 +129,6 @@ def _clips(stage: Annotator, count: int) -> list[ClipSample]:
         values = {"caption_coca": captions[number], "caption_videoblip": captions[-number]}
         clips.append(ClipSample(f"{number:032x}", {"num_frames": 48, "fps": 24.0}, frames, values))
     return clips
-
-
-def _annotated(stage: Annotator, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
-    return [row for start in range(0, len(clips), BATCH) for row in stage.annotate(clips[start : start + BATCH])]
 
 
 class _GpuWatch:

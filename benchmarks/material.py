@@ -63,10 +63,11 @@ def _kept(container: av.container.InputContainer) -> Sequence[av.stream.Stream]:
     return [*container.streams.video[:1], *container.streams.audio[:1]]
 
 
-def short_videos(folder: Path, count: int) -> list[Path]:
-    """``count`` different files of about four seconds, 640 × 360, two shots each: stretches of the trailer."""
+def short_videos(folder: Path, count: int, seconds: int) -> list[Path]:
+    """``count`` different files of at most 12 seconds, 640 × 360, two shots each: stretches of the trailer."""
     folder.mkdir(parents=True)
-    frames = _small_frames(96 * 12)
+    half = 12 * seconds
+    frames = _small_frames(1000 + half)
     paths = []
     for number in range(count):
         path = folder / f"{number:04d}.mp4"
@@ -74,7 +75,7 @@ def short_videos(folder: Path, count: int) -> list[Path]:
         with av.open(str(path), "w") as output:
             stream = output.add_stream("libx264", rate=24, options={"preset": "veryfast", "crf": "23"})
             stream.width, stream.height, stream.pix_fmt, stream.gop_size = 640, 360, "yuv420p", 24
-            for position, index in enumerate([*range(first, first + 48), *range(second, second + 48)]):
+            for position, index in enumerate([*range(first, first + half), *range(second, second + half)]):
                 frame = frames[index]
                 frame.pts, frame.time_base = position, Fraction(1, 24)
                 output.mux(stream.encode(frame))

@@ -50,8 +50,10 @@ class Ledger:
         """The clips are done: should their worker die on others, these had no part in it."""
         self._attempts.pop(key, None)
 
-    def video_finished(self, event: Event) -> None:
-        """A source video is done: keys video_id, source, status, clips, seconds_in, seconds_out, error_stage, error."""
+    def video_finished(self, event: Event, cpu_s: Mapping[str, float]) -> None:
+        """A source video is done: keys video_id, source, status, clips, seconds_in, seconds_out, error_stage, error;
+        CPU seconds by stage."""
+        self.time_spent(cpu_s)
         self._in_flight.discard(event["video_id"])
         self.end_batch(event["video_id"])
         progress = self._progress

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BLOCK_BYTES = 16 * 2**20
 MOST_ITEMS_PER_BLOCK = 16
-BLOCKS_PER_ACTOR = 8
+BLOCKS_PER_ACTOR = 20
 
 
 @dataclass(frozen=True)
@@ -74,6 +74,7 @@ def stream(
 
     context = DataContext.get_current()
     context.target_max_block_size = BLOCK_BYTES
+    context.memory_usage_poll_interval_s = None  # a thread per actor that walks all its pages every second
     stages = stages.with_pools(pools)
     source, *rest = pools
     per_block = max(1, min(MOST_ITEMS_PER_BLOCK, len(items) // (source.actors * BLOCKS_PER_ACTOR)))

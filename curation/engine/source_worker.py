@@ -66,7 +66,6 @@ class SourceWorker:
             self.splitters.append((spec, stage))
 
     def __call__(self, batch: pa.Table) -> Iterator[pa.Table]:
-        self.spent: defaultdict[str, float] = defaultdict(float)
         for kind, item in zip(batch["kind"].to_pylist(), batch["item"].to_pylist(), strict=True):
             try:
                 with scratch_space():
@@ -77,7 +76,6 @@ class SourceWorker:
             except DiskFullError as error:
                 self.ledger.stop_run.remote(str(error))
                 raise
-        self.ledger.time_spent.remote(dict(self.spent))
 
     def _split(self, item: VideoItem) -> Iterator[pa.Table]:
         import ray
@@ -85,6 +83,7 @@ class SourceWorker:
         with tempfile.TemporaryDirectory(prefix="curation-") as folder:
             video = SourceVideo(item.video_id, item.source, Path(folder), Path(folder), item.columns)
             video.frame_requests = {**self.requests, THUMBNAIL_KEY: THUMBNAIL}
+            self.spent: defaultdict[str, float] = defaultdict(float)
             rows: list[dict[str, Any]] = []
             thumbnails: list[Frames] = []
             values = {MANIFEST: item.columns} if self.with_manifest else {}
@@ -160,7 +159,8 @@ class SourceWorker:
                 "seconds_out": sum(clip["end_s"] - clip["start_s"] for clip in rows),
                 "error_stage": row["error_stage"],
                 "error": row["error"],
-            }
+            },
+            dict(self.spent),
         )
 
     def _timed(self, stage: str, splitter: Splitter, video: SourceVideo) -> Iterator[WrittenClip]:
@@ -189,7 +189,7 @@ class SourceWorker:
                 frames = pack(decode_clip(local, wanted))
         except ItemError as failure:
             error = str(failure)
-        self.spent["read clips"] += time.process_time() - began
+        self.ledger.time_spent.remote({"read clips": time.process_time() - began})
         return travelling(item.row, item.todo, frames, item.values, error)
 
 
