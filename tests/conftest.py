@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -10,6 +12,7 @@ import fsspec
 import pytest
 from hypothesis import settings
 
+from curation.cli import main
 from tests.material.builder import build
 from tests.material.recipes import Recipe
 from tests.material.sets import MATERIAL_CACHE, build_set
@@ -31,6 +34,26 @@ def trailer() -> Path:
 def bikes() -> Path:
     """Ten seconds of street scenes; hard cuts at frames 30, 76, 137, 187, 242 of 250."""
     return BIKES
+
+
+@pytest.fixture
+def curation_here(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., subprocess.CompletedProcess[str]]:
+    """Calls the entry point of the console script in this process: what a new one needs seconds for to begin."""
+    monkeypatch.setenv("COLUMNS", "250")
+
+    def call(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
+        words = ["curation", *map(str, arguments)]
+        monkeypatch.setattr(sys, "argv", words)
+        with pytest.raises(SystemExit) as ended:
+            main()
+        printed = capsys.readouterr()
+        status = ended.value.code or 0
+        assert isinstance(status, int)
+        return subprocess.CompletedProcess(words, status, printed.out, printed.err)
+
+    return call
 
 
 @pytest.fixture(scope="session")

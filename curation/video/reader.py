@@ -37,8 +37,8 @@ def open_video(
 
     Only the file itself is read: FFmpeg may use the protocol `file` and the containers of `CONTAINERS`.
     Decoding uses ``thread_count`` slice threads (frame threads can deadlock when a stream is left early).
-    Without ``is_filtered`` some frames come without the codec's loop filter: in H.264 all B frames, in other codecs
-    those to which no other refers. Some of their pixels, and fewer of frames that build on them, differ by a few
+    Without ``is_filtered`` some frames come without the codec's loop filter: those to which no other refers, and in
+    H.264 all B frames. Some of their pixels, and fewer of frames that build on them, differ by a few
     levels; H.264 decodes in a tenth to a fifth less time. (In HEVC there are streams of B frames only, where the error
     would grow on and on.)
 

@@ -62,6 +62,11 @@ class Dataset:
         done = CliRunner().invoke(app, ["annotate", str(self.folder), "--stage", stage, "--quiet", *given])
         assert done.exit_code == 0, done.output
 
+    def caption_with_coca(self, tiny: TinyCoca) -> None:
+        """Nothing is left to do the second time."""
+        settings: dict[str, object] = {"generation_type": "top_k", "seq_len": 9, "min_seq_len": 8}
+        self.annotate("coca", model=tiny.config, pretrained=tiny.checkpoint, **settings)
+
     def column(self, stage: str, column: str) -> dict[Path, object]:
         """The values by the clips' files."""
         rows = duckdb.sql(
@@ -90,9 +95,7 @@ def tiny(tmp_path_factory: pytest.TempPathFactory) -> TinyCoca:
 
 def test_every_captioner_says_what_a_direct_call_says(dataset: Dataset, tiny: TinyCoca, tmp_path: Path) -> None:
     blip2 = create_tiny_blip2(tmp_path / "blip2", "opt", image_tokens=True)
-    dataset.annotate(
-        "coca", model=tiny.config, pretrained=tiny.checkpoint, generation_type="top_k", seq_len=9, min_seq_len=8
-    )
+    dataset.caption_with_coca(tiny)
     dataset.annotate("videoblip", model=blip2, num_frames=4, max_new_tokens=12, clips_per_pass=3)
     coca = dataset.column("coca", "caption_coca")
     videoblip = dataset.column("videoblip", "caption_videoblip")
@@ -143,7 +146,7 @@ def test_similarities_are_those_of_the_stored_embeddings(dataset: Dataset, tiny:
     import torch
 
     model = {"model": tiny.config, "pretrained": tiny.checkpoint}
-    dataset.annotate("coca", **model)
+    dataset.caption_with_coca(tiny)
     dataset.annotate("clip_scores", **model, aesthetic_weights="null")
     media = dataset.folder / "media"
     shutil.move(media, dataset.folder / "elsewhere")

@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -71,14 +72,27 @@ def test_bad_items_give_rows_and_status_1_then_retry(tmp_path: Path, bikes: Path
 )
 @pytest.mark.parametrize("command", ["plan", "run"])
 def test_a_mistake_is_told_in_one_line(
-    command: str, arguments: tuple[str, ...], told: str, bikes: Path, tmp_path: Path
+    command: str,
+    arguments: tuple[str, ...],
+    told: str,
+    bikes: Path,
+    tmp_path: Path,
+    curation_here: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
     filled = [argument.format(bikes=bikes) for argument in arguments]
-    done = curation(command, *filled, "-o", tmp_path / "dataset", env={"HF_HUB_OFFLINE": "1"})
+    done = curation_here(command, *filled, "-o", tmp_path / "dataset")
     assert done.returncode == 2
     assert told in done.stderr
     assert all(line.startswith("error: ") for line in done.stderr.splitlines())
     assert not (tmp_path / "dataset").exists()
+
+
+def test_a_mistake_in_a_process_of_its_own(bikes: Path, tmp_path: Path) -> None:
+    done = curation("run", bikes, "-o", tmp_path / "dataset", "--pipeline", "quikstart")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error: .*did you mean \"quickstart\"\?.*\n", done.stderr)
 
 
 def test_plan_and_doctor(bikes: Path, tmp_path: Path) -> None:
