@@ -31,63 +31,26 @@ INTERN_TEMPLATE = _template("<IMG_CONTEXT>\n", "<video>\n")
 
 def create_tiny_qwen2_vl(folder: Path, *, seed: int = 0, template: str = QWEN_TEMPLATE) -> Path:
     """Qwen2-VL: patches of 4 × 4 pixels, frames of up to 48 × 48; the number of tokens follows the picture's shape."""
-    import torch
-    from transformers import (
-        Qwen2VLConfig,
-        Qwen2VLForConditionalGeneration,
-        Qwen2VLProcessor,
-    )
+    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration, Qwen2VLProcessor
 
     processor = _qwen2_processor(Qwen2VLProcessor, template)
-    tokenizer = processor.tokenizer
-    config = Qwen2VLConfig(
-        text_config=_text_config(len(tokenizer)) | QWEN2_ROPE,
-        vision_config={
-            "depth": 2,
-            "embed_dim": 32,
-            "hidden_size": 32,
-            "num_heads": 2,
-            "patch_size": 4,
-            "mlp_ratio": 2,
-            "spatial_merge_size": 2,
-            "temporal_patch_size": 2,
-        },
-        **_qwen_token_ids(tokenizer),
-    )
-    torch.manual_seed(seed)
-    return _save(Qwen2VLForConditionalGeneration(config), processor, folder, seed)
+    vision = {"embed_dim": 32, "mlp_ratio": 2}
+    return _save_qwen2(Qwen2VLConfig, Qwen2VLForConditionalGeneration, processor, vision, folder, seed)
 
 
 def create_tiny_qwen2_5_vl(folder: Path, *, seed: int = 0) -> Path:
     """Qwen2.5-VL: as Qwen2-VL, with window attention, and positions that follow the frames' times."""
-    import torch
-    from transformers import (
-        Qwen2_5_VLConfig,
-        Qwen2_5_VLForConditionalGeneration,
-        Qwen2_5_VLProcessor,
-    )
+    from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2_5_VLProcessor
 
     processor = _qwen2_processor(Qwen2_5_VLProcessor, QWEN_TEMPLATE)
-    tokenizer = processor.tokenizer
-    config = Qwen2_5_VLConfig(
-        text_config=_text_config(len(tokenizer)) | QWEN2_ROPE,
-        vision_config={
-            "depth": 2,
-            "hidden_size": 32,
-            "out_hidden_size": 32,
-            "intermediate_size": 48,
-            "num_heads": 2,
-            "patch_size": 4,
-            "spatial_merge_size": 2,
-            "temporal_patch_size": 2,
-            "tokens_per_second": 2,
-            "window_size": 16,
-            "fullatt_block_indexes": [1],
-        },
-        **_qwen_token_ids(tokenizer),
-    )
-    torch.manual_seed(seed)
-    return _save(Qwen2_5_VLForConditionalGeneration(config), processor, folder, seed)
+    vision = {
+        "out_hidden_size": 32,
+        "intermediate_size": 48,
+        "tokens_per_second": 2,
+        "window_size": 16,
+        "fullatt_block_indexes": [1],
+    }
+    return _save_qwen2(Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, processor, vision, folder, seed)
 
 
 def create_tiny_qwen3_vl(folder: Path, *, seed: int = 0) -> Path:
@@ -238,6 +201,22 @@ def _qwen2_processor(processor_class: Any, template: str) -> Any:
     return processor_class(
         Qwen2VLImageProcessor(**sizes), tokenizer, Qwen2VLVideoProcessor(**sizes), chat_template=template
     )
+
+
+def _save_qwen2(
+    config_class: Any, model_class: Any, processor: Any, vision: dict[str, Any], folder: Path, seed: int
+) -> Path:
+    import torch
+
+    tokenizer = processor.tokenizer
+    shared = {"depth": 2, "hidden_size": 32, "num_heads": 2, "patch_size": 4, "spatial_merge_size": 2}
+    config = config_class(
+        text_config=_text_config(len(tokenizer)) | QWEN2_ROPE,
+        vision_config=shared | {"temporal_patch_size": 2} | vision,
+        **_qwen_token_ids(tokenizer),
+    )
+    torch.manual_seed(seed)
+    return _save(model_class(config), processor, folder, seed)
 
 
 def _qwen_token_ids(tokenizer: Any) -> dict[str, int]:

@@ -6,13 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from curation.errors import ItemError, UserError
 from curation.stage import ClipSample
-from curation.video import sampling
-from curation.video.sampling import FrameRequest
 from stages.vlm import VlmCaptions
 from tests.models.tiny_vlm import create_tiny_qwen2_vl
 from tests.stages.clip_samples import sample_of, write_scenes
@@ -69,12 +65,6 @@ def test_refusals_are_no_captions(
     else:
         assert isinstance(result, ItemError)
         assert reason in str(result)
-
-
-@given(count=st.integers(1, 64), num_frames=st.integers(1, 100_000))
-def test_frame_numbers_are_those_of_the_sampler(count: int, num_frames: int) -> None:
-    sampler = sampling.ClipSampler({"it": FrameRequest("uniform", count=count)}, num_frames)
-    assert sampling.uniform_positions(count, num_frames) == sampler._wanted(FrameRequest("uniform", count=count))
 
 
 def test_a_model_that_takes_no_videos_is_told(checkpoint: Path, tmp_path: Path) -> None:
