@@ -78,8 +78,7 @@ class SourceWorker:
                 raise
 
     def _split(self, item: VideoItem) -> Iterator[pa.Table]:
-        import ray
-
+        attempt = self._attempt(item)
         with tempfile.TemporaryDirectory(prefix="curation-") as folder:
             video = SourceVideo(item.video_id, item.source, Path(folder), Path(folder), item.columns)
             video.frame_requests = {**self.requests, THUMBNAIL_KEY: THUMBNAIL}
@@ -89,7 +88,7 @@ class SourceWorker:
             values = {MANIFEST: item.columns} if self.with_manifest else {}
             stage, error, leaves_out = "source", None, ""
             try:
-                if ray.get(self.ledger.begin.remote(item.video_id)) > MAX_ATTEMPTS:
+                if attempt > MAX_ATTEMPTS:
                     raise ItemError(f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)")
                 video.path = fetch(item.source, Path(folder))
                 video.kind = kind_of(video.path, item.source)
@@ -121,6 +120,12 @@ class SourceWorker:
             elif leaves_out:
                 stage, error = leaves_out, _left_out(video.left_out, len(rows))
             self._finish(item, video, rows, stage, error)
+
+    def _attempt(self, item: VideoItem) -> int:
+        """Which attempt at the video this is. Outside of what fails the video: a run that ends takes the ledger away."""
+        import ray
+
+        return int(ray.get(self.ledger.begin.remote(item.video_id)))
 
     def _publish(self, video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
         row = clip_row(video, clip)
