@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from curation.cli.options import Address, Config, DatasetArgument, Log, Overrides, Quiet, Verbose
+from curation.cli.options import Address, Config, DatasetArgument, InProcess, Log, Overrides, Quiet, Verbose
 
 NAME = "annotate"
 
@@ -22,6 +22,7 @@ def command(
     overrides: Overrides = None,
     again: Annotated[bool, typer.Option("--again", help="Compute even what is up to date.")] = False,
     address: Address = None,
+    in_process: InProcess = False,
     quiet: Quiet = False,
     log: Log = None,
     verbose: Verbose = False,
@@ -49,6 +50,7 @@ def command(
         dataset,
         lambda job: job.annotate(stage, again=again),
         address=address,
+        in_process=in_process,
         quiet=quiet,
         log=log,
         verbose=verbose,

@@ -35,6 +35,12 @@ Address = Annotated[
         metavar="ADDR", envvar="RAY_ADDRESS", help="Ray cluster to join (host:port, or auto); else Ray starts here."
     ),
 ]
+InProcess = Annotated[
+    bool,
+    typer.Option(
+        "--in-process", help="Work in this process, without Ray: for small jobs, and to debug a stage with breakpoints."
+    ),
+]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print nothing but errors.")]
 Verbose = Annotated[bool, typer.Option("--verbose", help="Show the log of Ray and its workers.")]
 Log = Annotated[

@@ -66,7 +66,7 @@ class Screen(Watcher):
         for line in lines:
             self.console.print(line)
         shares = ", ".join(f"{pool.name} {pool.actors} × {pool.num_cpus:g} CPU" + _gpus(pool) for pool in pools)
-        self.console.print(f"[dim]workers: {shares}[/dim]")
+        self.console.print(f"[dim]workers: {shares or 'none, all in this process'}[/dim]")
         self.missing = work.missing
         self.write({"event": "started", "videos": len(work.videos), "clips": len(work.clips), "missing": work.missing})
         if self.live:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import typer
 
-from curation.cli.options import Address, DatasetArgument, Log, Quiet, Verbose
+from curation.cli.options import Address, DatasetArgument, InProcess, Log, Quiet, Verbose
 
 NAME = "retry"
 
@@ -12,6 +12,7 @@ NAME = "retry"
 def command(
     dataset: DatasetArgument,
     address: Address = None,
+    in_process: InProcess = False,
     quiet: Quiet = False,
     log: Log = None,
     verbose: Verbose = False,
@@ -28,5 +29,14 @@ def command(
     stored = read_description(Storage(dataset))["pipeline"]
     resolved = ResolvedPipeline.from_dict(stored, f"{dataset}/{DESCRIPTION}")
     check_pipeline(resolved)
-    status = run_job(resolved, dataset, lambda job: job.retry(), address=address, quiet=quiet, log=log, verbose=verbose)
+    status = run_job(
+        resolved,
+        dataset,
+        lambda job: job.retry(),
+        address=address,
+        in_process=in_process,
+        quiet=quiet,
+        log=log,
+        verbose=verbose,
+    )
     raise typer.Exit(status)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 import typer
 
-from curation.cli.options import Address, Config, Inputs, Limit, Log, Output, Overrides, Pipeline, Quiet, Verbose
+from curation.cli.options import (
+    Address,
+    Config,
+    InProcess,
+    Inputs,
+    Limit,
+    Log,
+    Output,
+    Overrides,
+    Pipeline,
+    Quiet,
+    Verbose,
+)
 
 NAME = "run"
 
@@ -17,6 +29,7 @@ def command(
     overrides: Overrides = None,
     limit: Limit = None,
     address: Address = None,
+    in_process: InProcess = False,
     quiet: Quiet = False,
     log: Log = None,
     verbose: Verbose = False,
@@ -35,6 +48,13 @@ def command(
     check_pipeline(resolved)
     sources = discover(inputs, limit, exclude=[output], images="image" in resolved.opens)
     status = run_job(
-        resolved, output, lambda job: job.run(sources), address=address, quiet=quiet, log=log, verbose=verbose
+        resolved,
+        output,
+        lambda job: job.run(sources),
+        address=address,
+        in_process=in_process,
+        quiet=quiet,
+        log=log,
+        verbose=verbose,
     )
     raise typer.Exit(status)

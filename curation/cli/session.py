@@ -21,6 +21,7 @@ def run_job(
     do: Callable[[Job], Outcome],
     *,
     address: str | None,
+    in_process: bool,
     quiet: bool,
     log: Path | None,
     verbose: bool,
@@ -28,13 +29,16 @@ def run_job(
     """Do a job with live progress and a closing summary; returns the exit status, 0 or 1."""
     from curation.cli.progress import Screen
     from curation.cli.summary import print_nothing_to_do, print_summary
+    from curation.engine.in_process import InProcess
     from curation.engine.job import Job
+    from curation.engine.on_ray import OnRay
     from curation.engine.summary import summarise
 
+    executor = InProcess(verbose) if in_process else OnRay(address, verbose)
     with ExitStack() as stack:
         screen = Screen(quiet=quiet, log=_open_log(log, stack), stages=[stage.name for stage in pipeline.annotators])
         with screen:
-            outcome = do(Job(pipeline, dataset, address, screen, verbose))
+            outcome = do(Job(pipeline, dataset, executor, screen))
         summary = summarise(outcome)
         screen.write({"event": "finished", **summary.as_dict()})
     if not quiet:

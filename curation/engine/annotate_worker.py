@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import time
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -14,6 +13,7 @@ import pyarrow as pa
 from curation.dataset import journal
 from curation.dataset.schema import annotation_schema
 from curation.dataset.storage import Storage
+from curation.engine.ledger import Ledger
 from curation.engine.source_worker import MAX_ATTEMPTS
 from curation.engine.spec import StageSpec
 from curation.engine.work import TRAVELLING, values_json
@@ -24,13 +24,19 @@ from curation.video.frame_packing import unpack
 Outcome = tuple[dict[str, Any], str | None]
 
 
+class DeviceLostError(Exception):
+    """The GPU of this process answers nothing but errors from now on."""
+
+
 class AnnotateWorker:
-    """A Ray Data actor: rows of `TRAVELLING` in and out.
+    """What annotates with one stage: rows of `TRAVELLING` in and out.
+
+    Raises `DeviceLostError`, and `DiskFullError`: no clip is to blame, and nothing can go on here.
 
     ``is_last``: nobody reads the frames after this stage; ``carry``: columns that a later stage reads.
     """
 
-    def __init__(self, dataset_url: str, ledger: Any, spec: StageSpec, is_last: bool, carry: frozenset[str]) -> None:
+    def __init__(self, dataset_url: str, ledger: Ledger, spec: StageSpec, is_last: bool, carry: frozenset[str]) -> None:
         self.storage = Storage(dataset_url)
         self.ledger = ledger
         self.spec = spec
@@ -51,7 +57,7 @@ class AnnotateWorker:
                 results = self._annotate(mine)
                 self._record(mine, results, time.process_time() - began)
             except DiskFullError as error:
-                self.ledger.stop_run.remote(str(error))
+                self.ledger.stop_run(str(error))
                 raise
             for row, (values, _) in zip(mine, results, strict=True):
                 carried = {name: value for name, value in values.items() if name in self.carry}
@@ -80,7 +86,7 @@ class AnnotateWorker:
         if self._attempt(row["clip_id"]) > MAX_ATTEMPTS:
             return {}, f"the worker process died {MAX_ATTEMPTS} times on it (crash, or out of memory)"
         outcomes, error = self._call([self._sample(row)])
-        self.ledger.end_batch.remote(self._key(row["clip_id"]))
+        self.ledger.end_batch(self._key(row["clip_id"]))
         return outcomes[0] if error is None else ({}, error)
 
     def _call(self, clips: Sequence[ClipSample]) -> tuple[list[Outcome], str | None]:
@@ -97,14 +103,12 @@ class AnnotateWorker:
             raise
         except Exception as failure:
             if _is_device_lost(failure):
-                os._exit(1)
+                raise DeviceLostError(_told(failure)) from failure
             return [], _told(failure)
         return outcomes, None
 
     def _attempt(self, name: str) -> int:
-        import ray
-
-        return int(ray.get(self.ledger.begin_batch.remote(self._key(name))))
+        return self.ledger.begin_batch(self._key(name))
 
     def _key(self, name: str) -> str:
         return f"{self.spec.name}/{hashlib.sha256(name.encode()).hexdigest()[:32]}"
@@ -125,7 +129,7 @@ class AnnotateWorker:
         journal.record_annotations(self.storage, self.spec.name, table, self.spec.fingerprint)
         failed = sum(error is not None for _, error in results)
         event = {"stage": self.spec.name, "clips": len(rows), "failed": failed}
-        self.ledger.clips_annotated.remote(event, cpu_s, self._key(_batch_key(rows)))
+        self.ledger.clips_annotated(event, cpu_s, self._key(_batch_key(rows)))
 
 
 def _batch_key(rows: Sequence[Mapping[str, Any]]) -> str:

@@ -56,7 +56,7 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
             reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
             failed = "cannot start Ray here" if address is None else NO_CLUSTER.format(address)
             raise UserError(f"{failed}: {reason}") from error
-        _stop_on_sigterm()
+        stop_on_sigterm()
     try:
         resources: dict[str, float] = ray.cluster_resources()  # type: ignore[no-untyped-call]
         yield resources.get("CPU", 0.0), resources.get("GPU", 0.0)
@@ -65,7 +65,7 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
             ray.shutdown()
 
 
-def _stop_on_sigterm() -> None:
+def stop_on_sigterm() -> None:
     """What Slurm, Kubernetes and `timeout` send ends a job as Ctrl-C does; Ray would end it with a crash report."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)

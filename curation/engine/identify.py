@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -21,8 +21,8 @@ STATE = "_state/sources.parquet"
 STATE_SCHEMA = pa.schema(
     [("source", pa.string()), ("video_id", pa.string()), ("bytes", pa.int64()), ("stamp", pa.string())]
 )
+IDENTITY_SCHEMA = STATE_SCHEMA.append(pa.field("error", pa.string()))
 STAT_THREADS = 32
-BATCH = 16
 SMALL_BYTES = 2**28
 
 
@@ -55,11 +55,11 @@ class SourceIdentities:
             if ref.url not in self._known or now is None or self._known[ref.url][2] != now
         ]
 
-    def read_unknown(self) -> list[IdentifiedSource]:
-        """Hash what is not known yet (a Ray session must be running); all sources in order."""
+    def read_unknown(self, on_workers: Callable[[Sequence[str]], Iterable[dict[str, Any]]]) -> list[IdentifiedSource]:
+        """Hash what is not known yet, on workers where it is much; all sources in order."""
         errors: dict[str, str] = {}
         if self.unknown:
-            for row in _identify(self.unknown) if self._are_small() else _identify_on_ray(self.unknown):
+            for row in (identify if self._are_small() else on_workers)(self.unknown):
                 if row["error"] is None:
                     self._known[row["source"]] = (row["video_id"], row["bytes"], row["stamp"])
                 else:
@@ -107,23 +107,8 @@ def _stamp(ref: SourceRef) -> str | None:
         return None
 
 
-def _identify_on_ray(sources: Sequence[str]) -> Iterator[dict[str, Any]]:
-    import ray
-
-    data = ray.data.from_items(
-        [{"source": source} for source in sources], override_num_blocks=-(-len(sources) // BATCH)
-    ).map_batches(_identify_batch, batch_format="pyarrow", batch_size=None)
-    for block in data.iter_batches(batch_size=None, batch_format="pyarrow"):
-        assert isinstance(block, pa.Table)
-        yield from block.to_pylist()
-
-
-def _identify_batch(batch: pa.Table) -> pa.Table:
-    rows = _identify(batch["source"].to_pylist())
-    return pa.Table.from_pylist(rows, schema=STATE_SCHEMA.append(pa.field("error", pa.string())))
-
-
-def _identify(sources: Sequence[str]) -> list[dict[str, Any]]:
+def identify(sources: Sequence[str]) -> list[dict[str, Any]]:
+    """Read each source; rows of `IDENTITY_SCHEMA`, in order."""
     rows = []
     for source in sources:
         row: dict[str, Any] = dict.fromkeys(("source", "video_id", "bytes", "stamp", "error")) | {"source": source}

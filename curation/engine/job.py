@@ -14,12 +14,12 @@ from curation.dataset.lock import only_writer
 from curation.dataset.storage import Storage
 from curation.dataset.sweep import sweep
 from curation.engine.carried import bring_up_to_date, settled, with_carried
-from curation.engine.cluster import ray_session
-from curation.engine.execution import execute
+from curation.engine.executor import Capacity, Executor
 from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
 from curation.engine.idle_gpus import idle_gpus
 from curation.engine.ledger import Progress
 from curation.engine.missing_media import MissingClip, missing_clips
+from curation.engine.on_ray import OnRay
 from curation.engine.pipeline import Stages, stages_of
 from curation.engine.remaining import Remaining, failures, lacking, ok_videos, remaining, video_items
 from curation.engine.rows import clip_table, video_row, video_table
@@ -52,9 +52,8 @@ class Job:
 
     pipeline: ResolvedPipeline
     dataset_url: str
-    address: str | None = None
+    executor: Executor = field(default_factory=OnRay)
     watcher: Watcher = field(default_factory=Watcher)
-    verbose: bool = False
 
     def __post_init__(self) -> None:
         self.storage = Storage(self.dataset_url)
@@ -75,9 +74,10 @@ class Job:
                 work = remaining(self.storage, self.stages, items, incomplete)
                 if not work:
                     return Outcome(self.storage, {item.video_id for item in items}, work, updated=updated)
-            self.watcher.working("starting Ray")
-            with ray_session(self.address, self.verbose) as (cpus, gpus):
-                found = with_carried(self.storage, identities.read_unknown())
+            if self.executor.starting:
+                self.watcher.working(self.executor.starting)
+            with self.executor.session() as capacity:
+                found = with_carried(self.storage, identities.read_unknown(self.executor.identify))
                 items = video_items(source for source in found if source.error is None)
                 updated += self._bring_up_to_date(items)
                 work = remaining(self.storage, self.stages, items, incomplete)
@@ -86,7 +86,7 @@ class Job:
                     self.watcher.warned(
                         f"clip files of {restored} video{'s' * (restored != 1)} are missing: split again"
                     )
-                progress = self._do(work, cpus, gpus)
+                progress = self._do(work, capacity)
             unreadable = [source for source in found if source.error is not None]
             self._record_unreadable(unreadable)
             forgotten = {unreadable_id(source.source) for source in found if source.error is None}
@@ -109,8 +109,8 @@ class Job:
             forgotten: set[str] = set()
             if work:
                 refs = [SourceRef(item.source, dict(item.columns)) for item in work.videos]
-                with ray_session(self.address, self.verbose) as (cpus, gpus):
-                    found = SourceIdentities(self.storage, refs).read_unknown()
+                with self.executor.session() as capacity:
+                    found = SourceIdentities(self.storage, refs).read_unknown(self.executor.identify)
                     done = ok_videos(self.storage)
                     kept = {item.source: item.video_id for item in work.videos if item.video_id in done}
                     readable = [
@@ -125,7 +125,7 @@ class Job:
                     videos = [item for item in video_items(readable) if item.video_id not in done - incomplete]
                     redone = {item.video_id for item in videos}
                     left = work.with_videos(videos).readable(self.stages, {clip.clip_id for clip in missing})
-                    progress = self._do(left, cpus, gpus)
+                    progress = self._do(left, capacity)
                 self._close(forgotten, orphans=True)
         scope = {item.video_id for item in work.videos} | {item.row["video_id"] for item in work.clips}
         gone = [clip for clip in missing if clip.video_id not in redone]
@@ -141,8 +141,8 @@ class Job:
             work = wanted.readable(self.stages, missing)
             progress = Progress()
             if work:
-                with ray_session(self.address, self.verbose) as (cpus, gpus):
-                    progress = self._do(work, cpus, gpus)
+                with self.executor.session() as capacity:
+                    progress = self._do(work, capacity)
             if work or interrupted:
                 self._close(set(), orphans=interrupted)
         done = {item.clip_id for item in work.clips}
@@ -173,7 +173,7 @@ class Job:
             )
         return updated
 
-    def _do(self, work: Remaining, cpus: float, gpus: float) -> Progress:
+    def _do(self, work: Remaining, capacity: Capacity) -> Progress:
         self.storage.write_bytes(RUNNING, b"")
         describe(self.storage, self.pipeline.to_dict())
         if not work:
@@ -181,10 +181,10 @@ class Job:
         stages = (
             self.stages if work.videos else self.stages.only({name for name, count in work.missing.items() if count})
         )
-        idle = idle_gpus([*(stages.splitters if work.videos else ()), *stages.annotators], gpus)
+        idle = idle_gpus([*(stages.splitters if work.videos else ()), *stages.annotators], capacity.gpus)
         if idle:
             self.watcher.warned(idle)
-        return execute(self.storage, stages, work, cpus, gpus, self.watcher)
+        return self.executor.execute(self.storage, stages, work, capacity, self.watcher)
 
     def _record_unreadable(self, sources: Sequence[IdentifiedSource]) -> None:
         for source in sources:

@@ -1,4 +1,4 @@
-"""One small Ray actor that every worker tells what it did: progress, attempts at an item, the reason to stop."""
+"""What every worker tells what it did: progress, attempts at an item, the reason to stop."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Progress:
 
 
 class Ledger:
-    """Started once per run with ``ray.remote``; workers call it without waiting, but for `begin`."""
+    """One per run."""
 
     def __init__(self) -> None:
         self._progress = Progress()

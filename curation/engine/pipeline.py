@@ -1,25 +1,17 @@
-"""The Ray Data pipeline: one pool that opens videos and clips, then one pool per annotator."""
+"""The stages of a pipeline, as workers get them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from curation.config.fingerprint import annotator_fingerprint, split_fingerprint, stage_fingerprint
 from curation.config.pipeline import ResolvedPipeline
 from curation.engine.resources import Pool
 from curation.engine.spec import StageSpec
-from curation.engine.work import ClipItem, VideoItem, work_row
 from curation.stage import MANIFEST, Annotator
 from curation.video.sampling import FrameRequest
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-BLOCK_BYTES = 16 * 2**20
-MOST_ITEMS_PER_BLOCK = 16
-BLOCKS_PER_ACTOR = 20
 
 
 @dataclass(frozen=True)
@@ -37,6 +29,14 @@ class Stages:
             self,
             splitters=[replace(spec, num_cpus=source.num_cpus) for spec in self.splitters],
             annotators=[replace(s, num_cpus=pool.num_cpus) for s, pool in zip(self.annotators, rest, strict=True)],
+        )
+
+    def with_cpus(self, cpus: float) -> Stages:
+        """The same where each stage has so many CPUs."""
+        return replace(
+            self,
+            splitters=[replace(spec, num_cpus=cpus) for spec in self.splitters],
+            annotators=[replace(spec, num_cpus=cpus) for spec in self.annotators],
         )
 
     def only(self, annotators: set[str]) -> Stages:
@@ -62,61 +62,28 @@ def stages_of(pipeline: ResolvedPipeline) -> Stages:
     return Stages(splitters, annotators, split_fingerprint(pipeline))
 
 
-def stream(
-    items: Sequence[VideoItem | ClipItem], stages: Stages, pools: Sequence[Pool], dataset_url: str, ledger: Any
-) -> Iterator[pa.Table]:
-    """Run the pipeline; yields a table of `TRAVELLING` (without frames) per block as clips leave the last stage."""
-    import ray
-    from ray.data import ActorPoolStrategy, DataContext
-
-    from curation.engine.annotate_worker import AnnotateWorker
-    from curation.engine.source_worker import SourceWorker
-
-    context = DataContext.get_current()
-    context.target_max_block_size = BLOCK_BYTES
-    context.memory_usage_poll_interval_s = None  # a thread per actor that walks all its pages every second
-    stages = stages.with_pools(pools)
-    source, *rest = pools
-    per_block = max(1, min(MOST_ITEMS_PER_BLOCK, len(items) // (source.actors * BLOCKS_PER_ACTOR)))
-    blocks = -(-len(items) // per_block)
-    source = replace(source, actors=min(source.actors, blocks))
-
-    def options(pool: Pool) -> dict[str, Any]:
-        return {
-            "batch_size": pool.batch_size,
-            "batch_format": "pyarrow",
-            "compute": ActorPoolStrategy(size=pool.actors, max_tasks_in_flight_per_actor=2),
-            "num_cpus": pool.num_cpus,
-            "num_gpus": pool.num_gpus or None,
-        }
-
-    data = ray.data.from_items([work_row(item) for item in items], override_num_blocks=blocks).map_batches(
-        SourceWorker,
-        fn_constructor_kwargs={
+def worker_arguments(stages: Stages, dataset_url: str, ledger: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Keyword arguments of `SourceWorker`, and of the `AnnotateWorker` of each annotator."""
+    source = {
+        "dataset_url": dataset_url,
+        "ledger": ledger,
+        "splitters": stages.splitters,
+        "fingerprint": stages.fingerprint,
+        "todo": [spec.name for spec in stages.annotators],
+        "requests": stages.requests(),
+        "with_manifest": any(MANIFEST in spec.inputs for spec in stages.annotators),
+    }
+    annotators = [
+        {
             "dataset_url": dataset_url,
             "ledger": ledger,
-            "splitters": stages.splitters,
-            "fingerprint": stages.fingerprint,
-            "todo": [spec.name for spec in stages.annotators],
-            "requests": stages.requests(),
-            "with_manifest": any(MANIFEST in spec.inputs for spec in stages.annotators),
-        },
-        **options(source),
-    )
-    for index, (spec, pool) in enumerate(zip(stages.annotators, rest, strict=True)):
-        later = stages.annotators[index + 1 :]
-        data = data.map_batches(
-            AnnotateWorker,
-            fn_constructor_kwargs={
-                "dataset_url": dataset_url,
-                "ledger": ledger,
-                "spec": spec,
-                "is_last": not later,
-                "carry": frozenset(name for stage in later for name in stage.inputs),
-            },
-            **options(pool),
-        )
-    yield from data.iter_batches(batch_size=None, batch_format="pyarrow", prefetch_batches=0)
+            "spec": spec,
+            "is_last": index == len(stages.annotators) - 1,
+            "carry": frozenset(name for later in stages.annotators[index + 1 :] for name in later.inputs),
+        }
+        for index, spec in enumerate(stages.annotators)
+    ]
+    return source, annotators
 
 
 def _annotator(spec: StageSpec) -> Annotator:

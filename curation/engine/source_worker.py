@@ -1,4 +1,4 @@
-"""The first actor pool: source videos become clips, and clips of the dataset are read again, with small frames."""
+"""The first worker: source videos become clips, and clips of the dataset are read again, with small frames."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ import pyarrow as pa
 from curation.contact_sheet import THUMBNAIL, draw_contact_sheet
 from curation.dataset import journal
 from curation.dataset.storage import Storage
+from curation.engine.ledger import Ledger
 from curation.engine.rows import clip_row, clip_table, transition_rows, video_row, video_table
 from curation.engine.spec import StageSpec
 from curation.engine.work import ClipItem, VideoItem, travelling
@@ -36,7 +37,7 @@ STILL_IMAGE = "a still image; the pipeline has no stage that takes images, such 
 
 
 class SourceWorker:
-    """A Ray Data actor: rows of `work_row` in, one row of `TRAVELLING` per clip out.
+    """Splits and reads: rows of `work_row` in, one row of `TRAVELLING` per clip out.
 
     A video is finished when its row is in the journal; a failure of one video ends in its row, not in an exception.
     A video of which clips had to be left out counts as failed too, but keeps the others.
@@ -45,7 +46,7 @@ class SourceWorker:
     def __init__(
         self,
         dataset_url: str,
-        ledger: Any,
+        ledger: Ledger,
         splitters: list[StageSpec],
         fingerprint: str,
         todo: list[str],
@@ -74,11 +75,12 @@ class SourceWorker:
                     else:
                         yield self._read_again(ClipItem(**json.loads(item)))
             except DiskFullError as error:
-                self.ledger.stop_run.remote(str(error))
+                self.ledger.stop_run(str(error))
                 raise
 
     def _split(self, item: VideoItem) -> Iterator[pa.Table]:
-        attempt = self._attempt(item)
+        # Outside of what fails the video: a run that ends takes its ledger away.
+        attempt = self.ledger.begin(item.video_id)
         with tempfile.TemporaryDirectory(prefix="curation-") as folder:
             video = SourceVideo(item.video_id, item.source, Path(folder), Path(folder), item.columns)
             video.frame_requests = {**self.requests, THUMBNAIL_KEY: THUMBNAIL}
@@ -121,12 +123,6 @@ class SourceWorker:
                 stage, error = leaves_out, _left_out(video.left_out, len(rows))
             self._finish(item, video, rows, stage, error)
 
-    def _attempt(self, item: VideoItem) -> int:
-        """Which attempt at the video this is. Outside of what fails the video: a run that ends takes the ledger away."""
-        import ray
-
-        return int(ray.get(self.ledger.begin.remote(item.video_id)))
-
     def _publish(self, video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
         row = clip_row(video, clip)
         self.storage.put_file(clip.path, row["media"])
@@ -154,7 +150,7 @@ class SourceWorker:
             error=None if error is None else " ".join(error.split()),
         )
         journal.record_video(self.storage, video_table(row), clip_table(rows), self.fingerprint)
-        self.ledger.video_finished.remote(
+        self.ledger.video_finished(
             {
                 "video_id": item.video_id,
                 "source": item.source,
@@ -194,7 +190,7 @@ class SourceWorker:
                 frames = pack(decode_clip(local, wanted))
         except ItemError as failure:
             error = str(failure)
-        self.ledger.time_spent.remote({"read clips": time.process_time() - began})
+        self.ledger.time_spent({"read clips": time.process_time() - began})
         return travelling(item.row, item.todo, frames, item.values, error)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -14,7 +14,6 @@ import pytest
 from typer.testing import CliRunner
 
 from curation.cli import app
-from curation.engine.cluster import ray_session
 from curation.stage import ClipSample
 from stages.caption_merge import PROMPT
 from stages.captioning.prompt import PromptTemplate
@@ -59,7 +58,9 @@ class Dataset:
     def annotate(self, stage: str, **settings: object) -> None:
         """`curation annotate --stage`, as a user calls it."""
         given = [f"--set={stage}.{name}={value}" for name, value in settings.items()]
-        done = CliRunner().invoke(app, ["annotate", str(self.folder), "--stage", stage, "--quiet", *given])
+        done = CliRunner().invoke(
+            app, ["annotate", str(self.folder), "--stage", stage, "--quiet", "--in-process", *given]
+        )
         assert done.exit_code == 0, done.output
 
     def caption_with_coca(self, tiny: TinyCoca) -> None:
@@ -77,15 +78,14 @@ class Dataset:
 
 
 @pytest.fixture(scope="module")
-def dataset(trailer: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
+def dataset(trailer: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     folder = tmp_path_factory.mktemp("captioners")
     config = folder / "pipelines.yaml"
     config.write_text(PIPELINE)
-    with ray_session(None):
-        arguments = ["run", str(trailer), "-o", str(folder / "dataset"), "--config", str(config), "-p", "cuts"]
-        done = CliRunner().invoke(app, [*arguments, "--quiet"])
-        assert done.exit_code == 0, done.output
-        yield Dataset(folder / "dataset")
+    arguments = ["run", str(trailer), "-o", str(folder / "dataset"), "--config", str(config), "-p", "cuts"]
+    done = CliRunner().invoke(app, [*arguments, "--quiet", "--in-process"])
+    assert done.exit_code == 0, done.output
+    return Dataset(folder / "dataset")
 
 
 @pytest.fixture(scope="module")
@@ -181,7 +181,17 @@ class Poisoned(Coca):
 def test_a_poisoned_clip_costs_that_clip_only(dataset: Dataset, tiny: TinyCoca, tmp_path: Path) -> None:
     config = tmp_path / "pipelines.yaml"
     config.write_text(POISONED.format(tiny=tiny))
-    arguments = ["annotate", str(dataset.folder), "--stage", "poisoned", "--config", str(config), "-p", "poisoned"]
+    arguments = [
+        "annotate",
+        str(dataset.folder),
+        "--stage",
+        "poisoned",
+        "--in-process",
+        "--config",
+        str(config),
+        "-p",
+        "poisoned",
+    ]
     done = CliRunner().invoke(app, arguments)
     assert done.exit_code == 1, done.output
     assert "RuntimeError: mat1 and mat2 shapes" in done.output

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,16 @@ import pytest
 
 import curation
 from curation.config import ResolvedPipeline
+from curation.engine.executor import Executor
+from curation.engine.in_process import InProcess
 from curation.engine.job import Job, Outcome
+from curation.engine.on_ray import OnRay
 from curation.engine.summary import summarise
 from curation.errors import UserError
 from curation.sources.discover import discover
 
 STAGES = "tests.curation.engine.stages"
+HERE, ON_RAY = InProcess(), OnRay()
 CLASSES = {"whole": "Whole", "mean": "Mean", "twice": "Twice", "trouble": "Trouble"}
 
 
@@ -41,8 +46,8 @@ def videos(tmp_path: Path, bikes: Path) -> Path:
     return folder
 
 
-def run(dataset: Path, videos: Path, wanted: ResolvedPipeline) -> Outcome:
-    return Job(wanted, str(dataset)).run(discover([str(videos)]))
+def run(dataset: Path, videos: Path, wanted: ResolvedPipeline, executor: Executor = HERE) -> Outcome:
+    return Job(wanted, str(dataset), executor).run(discover([str(videos)]))
 
 
 def parts(dataset: Path, folder: str) -> dict[str, bytes]:
@@ -50,9 +55,10 @@ def parts(dataset: Path, folder: str) -> dict[str, bytes]:
 
 
 @pytest.mark.usefixtures("ray_here")
-def test_rows_values_and_nothing_twice(tmp_path: Path, videos: Path) -> None:
+@pytest.mark.parametrize("executor", [HERE, ON_RAY])
+def test_rows_values_and_nothing_twice(tmp_path: Path, videos: Path, executor: Executor) -> None:
     dataset = tmp_path / "dataset"
-    outcome = run(dataset, videos, pipeline(whole={}, mean={}, twice={}))
+    outcome = run(dataset, videos, pipeline(whole={}, mean={}, twice={}), executor)
     clips = curation.Dataset(str(dataset)).clips().to_pylist()
     assert [Path(row["source"]).name for row in clips] == ["a.mp4"] * 3 + ["b.mp4"] * 3
     assert len({row["clip_id"] for row in clips}) == 6
@@ -62,10 +68,9 @@ def test_rows_values_and_nothing_twice(tmp_path: Path, videos: Path) -> None:
     assert [[Path(other).name for other in row["duplicates"]] for row in rows] == [["z-copy-of-a.mp4"], []]
     summary = summarise(outcome)
     assert (summary.videos, summary.duplicates, summary.clips, summary.failures) == (2, 1, 6, {})
-    assert not run(dataset, videos, pipeline(whole={}, mean={}, twice={})).work
+    assert not run(dataset, videos, pipeline(whole={}, mean={}, twice={}), executor).work
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_changed_parameters_recompute_that_stage_and_what_reads_it(tmp_path: Path, videos: Path) -> None:
     dataset = tmp_path / "dataset"
     run(dataset, videos, pipeline(whole={}, mean={}, trouble={"how": "not at all"}))
@@ -79,7 +84,6 @@ def test_changed_parameters_recompute_that_stage_and_what_reads_it(tmp_path: Pat
     assert {path: path.stat().st_mtime_ns for path in dataset.rglob("*.mp4")} == media
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_other_clips_replace_the_old_ones(tmp_path: Path, videos: Path) -> None:
     dataset = tmp_path / "dataset"
     run(dataset, videos, pipeline(whole={}, mean={}))
@@ -93,36 +97,47 @@ def test_other_clips_replace_the_old_ones(tmp_path: Path, videos: Path) -> None:
     assert pq.read_table(dataset / "annotations" / "mean").num_rows == 2
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_bad_clips_fail_alone_and_are_retried(tmp_path: Path, bikes: Path) -> None:
     reasons = {
-        "die": "the worker process died 2 times",
         "raise": "ValueError: this clip is no good",
         "no value": "Could not convert",
         "error": "ItemError: nothing can be said of this clip",
-        "lose the device": "the worker process died 2 times",
     }
     dataset, cure = tmp_path / "dataset", tmp_path / "cured"
     trouble = {"how": ", ".join(reasons), "cured": str(cure)}
-    outcome = run(dataset, bikes, pipeline(whole={"copies": 7}, mean={}, trouble=trouble))
-    rows = curation.Dataset(str(dataset)).clips().to_pylist()
-    assert [row["fine"] for row in rows] == [True, *[None] * 5, True]
-    for row, reason in zip(rows[1:6], reasons.values(), strict=True):
-        assert reason in row["trouble_error"]
-    assert rows[0]["trouble_error"] is rows[6]["trouble_error"] is None
-    assert all(row["mean"] is not None and row["mean_error"] is None for row in rows)
-    assert sum(summarise(outcome).failures.values()) == 5
+    outcome = run(dataset, bikes, pipeline(whole={"copies": 5}, mean={}, trouble=trouble))
+    assert_failed(dataset, reasons)
+    assert sum(summarise(outcome).failures.values()) == 3
     cure.touch()
     means = parts(dataset, "annotations/mean")
     stored = ResolvedPipeline.from_dict(curation.Dataset(str(dataset)).description["pipeline"])
-    outcome = Job(stored, str(dataset)).retry()
-    assert outcome.work.missing == {"mean": 0, "trouble": 5}
-    assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 7
+    outcome = Job(stored, str(dataset), HERE).retry()
+    assert outcome.work.missing == {"mean": 0, "trouble": 3}
+    assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 5
     assert parts(dataset, "annotations/mean") == means
-    assert not Job(stored, str(dataset)).retry().work
+    assert not Job(stored, str(dataset), HERE).retry().work
 
 
 @pytest.mark.usefixtures("ray_here")
+def test_clips_that_kill_their_worker_fail_alone(tmp_path: Path, bikes: Path) -> None:
+    reasons = dict.fromkeys(("die", "lose the device"), "the worker process died 2 times")
+    dataset = tmp_path / "dataset"
+    run(dataset, bikes, pipeline(whole={"copies": 4}, mean={}, trouble={"how": ", ".join(reasons)}), ON_RAY)
+    assert_failed(dataset, reasons)
+
+
+def assert_failed(dataset: Path, reasons: Mapping[str, str]) -> None:
+    """The first clip and the last are fine, those between failed for these reasons, and all have a mean."""
+    first, *failed, last = curation.Dataset(str(dataset)).clips().to_pylist()
+    assert len(failed) == len(reasons)
+    assert (first["fine"], last["fine"]) == (True, True)
+    for row, reason in zip(failed, reasons.values(), strict=True):
+        assert row["fine"] is None
+        assert reason in row["trouble_error"]
+    assert first["trouble_error"] is last["trouble_error"] is None
+    assert all(row["mean"] is not None and row["mean_error"] is None for row in [first, *failed, last])
+
+
 def test_an_error_in_the_place_of_values_costs_no_second_call(tmp_path: Path, bikes: Path) -> None:
     dataset, calls = tmp_path / "dataset", tmp_path / "calls"
     run(dataset, bikes, pipeline(whole={}, trouble={"how": "error", "calls": str(calls)}))
@@ -138,7 +153,7 @@ def test_bad_videos_fail_alone(tmp_path: Path, videos: Path) -> None:
     shutil.copy(videos / "b.mp4", videos / "good.mp4")
     with (videos / "good.mp4").open("ab") as file:
         file.write(b"\0" * 8)
-    run(dataset, videos, pipeline(whole={"fail_on": "a.mp4", "die_on": "b.mp4"}, mean={}))
+    run(dataset, videos, pipeline(whole={"fail_on": "a.mp4", "die_on": "b.mp4"}, mean={}), ON_RAY)
     failing, deadly, good = curation.Dataset(str(dataset)).videos().to_pylist()
     assert (failing["status"], failing["error_stage"], failing["num_clips"]) == ("failed", "whole", 0)
     assert "the second clip cannot be written" in failing["error"]
@@ -150,20 +165,28 @@ def test_bad_videos_fail_alone(tmp_path: Path, videos: Path) -> None:
 
 
 @pytest.mark.usefixtures("ray_here")
-@pytest.mark.parametrize(("how", "reason"), [("disk full", "no space left"), ("no start", "the weights are broken")])
+@pytest.mark.parametrize(
+    ("how", "reason", "executor"),
+    [
+        ("disk full", "no space left", HERE),
+        ("disk full", "no space left", ON_RAY),
+        ("no start", "the weights are broken", HERE),
+        ("no start", "the weights are broken", ON_RAY),
+        ("lose the device", "device-side assert triggered", HERE),
+    ],
+)
 def test_what_no_item_is_to_blame_for_stops_the_run_and_loses_nothing(
-    tmp_path: Path, videos: Path, how: str, reason: str
+    tmp_path: Path, videos: Path, how: str, reason: str, executor: Executor
 ) -> None:
     dataset = tmp_path / "dataset"
     with pytest.raises(UserError, match=reason) as error:
-        run(dataset, videos, pipeline(whole={}, trouble={"how": how}, mean={}))
+        run(dataset, videos, pipeline(whole={}, trouble={"how": how}, mean={}), executor)
     assert "\n" not in str(error.value)
     run(dataset, videos, pipeline(whole={}, trouble={"how": "not at all"}, mean={}))
     clips = curation.Dataset(str(dataset)).clips().to_pylist()
     assert [(row["fine"], row["mean"] is None) for row in clips] == [(True, False)] * 6
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_unreadable_source_is_a_row_until_it_can_be_read(tmp_path: Path, videos: Path) -> None:
     dataset = tmp_path / "dataset"
     target = tmp_path / "later.mp4"
@@ -176,6 +199,6 @@ def test_unreadable_source_is_a_row_until_it_can_be_read(tmp_path: Path, videos:
     with target.open("ab") as file:
         file.write(b"\0")
     stored = ResolvedPipeline.from_dict(curation.Dataset(str(dataset)).description["pipeline"])
-    Job(stored, str(dataset)).retry()
+    Job(stored, str(dataset), HERE).retry()
     rows = curation.Dataset(str(dataset)).videos().to_pylist()
     assert [row["status"] for row in rows] == ["ok"] * 3

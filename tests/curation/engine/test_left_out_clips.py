@@ -6,10 +6,10 @@ import shutil
 from pathlib import Path
 
 import pyarrow.parquet as pq
-import pytest
 
 import curation
 from curation.config import ResolvedPipeline
+from curation.engine.in_process import InProcess
 from curation.engine.job import Job
 from curation.engine.summary import summarise
 from curation.sources.discover import discover
@@ -33,7 +33,6 @@ def pipeline(cured: Path) -> ResolvedPipeline:
     )
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_it_is_told_and_retried(tmp_path: Path, bikes: Path) -> None:
     videos, dataset, cure = tmp_path / "videos", tmp_path / "dataset", tmp_path / "cured"
     videos.mkdir()
@@ -42,7 +41,7 @@ def test_it_is_told_and_retried(tmp_path: Path, bikes: Path) -> None:
     with (videos / "b.mp4").open("ab") as file:
         file.write(b"\0" * 8)
     reason = "1 of 3 clips are left out: cannot encode the clip: Cannot allocate memory"
-    outcome = Job(pipeline(cure), str(dataset)).run(discover([str(videos)]))
+    outcome = Job(pipeline(cure), str(dataset), InProcess()).run(discover([str(videos)]))
     first, second = curation.Dataset(str(dataset)).videos().to_pylist()
     assert (first["status"], first["error_stage"], first["error"], first["num_clips"]) == ("failed", "whole", reason, 2)
     assert (second["status"], second["error"], second["num_clips"]) == ("ok", None, 3)
@@ -53,12 +52,12 @@ def test_it_is_told_and_retried(tmp_path: Path, bikes: Path) -> None:
     summary = summarise(outcome)
     assert (summary.videos_failed, summary.failures) == (1, {("whole", reason): 1})
 
-    again = Job(pipeline(cure), str(dataset)).run(discover([str(videos)]))
+    again = Job(pipeline(cure), str(dataset), InProcess()).run(discover([str(videos)]))
     assert not again.work
     assert summarise(again).failures == {("whole", reason): 1}
 
     cure.touch()
-    outcome = Job(pipeline(cure), str(dataset)).retry()
+    outcome = Job(pipeline(cure), str(dataset), InProcess()).retry()
     assert [item.video_id for item in outcome.work.videos] == [first["video_id"]]
     assert summarise(outcome).failures == {}
     assert [row["status"] for row in curation.Dataset(str(dataset)).videos().to_pylist()] == ["ok", "ok"]

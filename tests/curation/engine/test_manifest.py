@@ -12,6 +12,7 @@ from PIL import Image
 
 import curation
 from curation.config import ResolvedPipeline
+from curation.engine.in_process import InProcess
 from curation.engine.job import Job
 from curation.sources.discover import discover
 
@@ -46,11 +47,10 @@ def manifest(tmp_path: Path, bikes: Path) -> Path:
     return path
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_annotators_read_the_manifest_in_a_run_and_afterwards(tmp_path: Path, manifest: Path) -> None:
     dataset = tmp_path / "dataset"
     first = pipeline(WHOLE, caption(label_templates=["one {label}"]))
-    Job(first, str(dataset)).run(discover([str(manifest)]))
+    Job(first, str(dataset), InProcess()).run(discover([str(manifest)]))
     found = curation.Dataset(str(dataset))
     videos = {Path(row["source"]).name: row for row in found.videos().to_pylist()}
     assert [(name, row["kind"], row["status"]) for name, row in videos.items()] == [
@@ -59,17 +59,16 @@ def test_annotators_read_the_manifest_in_a_run_and_afterwards(tmp_path: Path, ma
     assert videos["c.png"]["error"].startswith("a still image; the pipeline has no stage that takes images")
     assert found.clips()["caption_label"].to_pylist() == ["one ride bike"] * 2 + [None] * 2
     again = pipeline(WHOLE, caption(label_templates=["two {label}"]))
-    Job(again, str(dataset)).annotate("label_caption")
+    Job(again, str(dataset), InProcess()).annotate("label_caption")
     rows = curation.Dataset(str(dataset)).clips().to_pylist()
     assert [row["caption_label"] for row in rows] == ["two ride bike"] * 2 + [None] * 2
     assert [row["label_caption_error"] for row in rows] == [None] * 4
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_a_still_image_goes_through_as_a_video_that_is_marked(tmp_path: Path, manifest: Path) -> None:
     dataset = tmp_path / "dataset"
     wanted = pipeline(STILLS, WHOLE, caption(label_templates=["{label}"]))
-    Job(wanted, str(dataset)).run(discover([str(manifest.with_name("c.png")), str(manifest)], limit=1))
+    Job(wanted, str(dataset), InProcess()).run(discover([str(manifest.with_name("c.png")), str(manifest)], limit=1))
     found = curation.Dataset(str(dataset))
     (video,) = found.videos().to_pylist()
     assert [video[name] for name in ("kind", "status", "error", "num_frames", "fps", "codec", "label")] == [

@@ -17,6 +17,7 @@ import curation
 from curation.config import ResolvedPipeline
 from curation.dataset import journal
 from curation.dataset.storage import Storage
+from curation.engine.in_process import InProcess
 from curation.engine.job import Job, Outcome
 from curation.engine.rows import video_row, video_table
 from curation.engine.summary import summarise
@@ -59,7 +60,7 @@ def manifest(folder: Path, *rows: dict[str, Any]) -> str:
 
 def run(folder: Path, *rows: dict[str, Any], inputs: Sequence[str] = (), wanted: ResolvedPipeline | None = None) -> Any:
     sources = discover(inputs or [manifest(folder, *rows)])
-    return Job(wanted or pipeline(), str(folder / "dataset")).run(sources)
+    return Job(wanted or pipeline(), str(folder / "dataset"), InProcess()).run(sources)
 
 
 def said(folder: Path, *names: str) -> list[tuple[Any, ...]]:
@@ -77,7 +78,6 @@ def assert_one_schema(folder: Path) -> pa.Schema:
     return first
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_a_column_has_one_type_whatever_later_manifests_hold(folder: Path) -> None:
     run(folder, {"path": "a.mp4", "label": 1, "score": 1, "shown": True})
     run(folder, {"path": "b.mp4", "label": 7, "score": 0.5, "shown": False, "new": "n"})
@@ -96,7 +96,6 @@ def test_a_column_has_one_type_whatever_later_manifests_hold(folder: Path) -> No
     assert not run(folder, {"path": "a.mp4", "label": 1, "score": 1, "shown": True}).updated
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_a_dataset_whose_parts_disagree_is_read_and_mended(folder: Path) -> None:
     run(folder, {"path": "a.mp4", "label": 1})
     storage = Storage(str(folder / "dataset"))
@@ -106,11 +105,10 @@ def test_a_dataset_whose_parts_disagree_is_read_and_mended(folder: Path) -> None
     journal.fold(storage, workers_gone=True)
     assert_one_schema(folder)
     assert said(folder, "label") == [("b.mp4", "x"), ("a.mp4", "1")]
-    Job(pipeline(), storage.url).retry()
+    Job(pipeline(), storage.url, InProcess()).retry()
     assert_one_schema(folder)
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_a_corrected_manifest_updates_rows_and_what_was_computed_from_them(folder: Path) -> None:
     run(folder, {"path": "a.mp4", "label": "cat", "by": "ann"}, {"path": "b.mp4", "label": "dog"})
     dataset = folder / "dataset"
@@ -130,7 +128,6 @@ def test_a_corrected_manifest_updates_rows_and_what_was_computed_from_them(folde
     assert (again.updated, bool(again.work)) == (0, False)
 
 
-@pytest.mark.usefixtures("ray_here")
 def test_columns_stay_until_a_manifest_says_otherwise(folder: Path) -> None:
     run(folder, {"path": "a.mp4", "label": "cat"}, {"path": "b.mp4", "label": "dog"})
     other = pipeline(copies=2)

@@ -1,0 +1,96 @@
+"""Work on Ray, on this machine or a cluster."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import pyarrow as pa
+
+from curation.dataset import journal
+from curation.dataset.storage import Storage
+from curation.engine.cluster import ray_session
+from curation.engine.executor import FOLD_EVERY_S, Capacity
+from curation.engine.identify import IDENTITY_SCHEMA, identify
+from curation.engine.ledger import Progress
+from curation.engine.ledger_actor import LedgerActor
+from curation.engine.looking import looking
+from curation.engine.pipeline import Stages
+from curation.engine.remaining import Remaining
+from curation.engine.resources import share_out
+from curation.engine.watcher import Watcher
+from curation.errors import UserError
+
+IDENTIFIED_AT_ONCE = 16
+RAISED = re.compile(r"[\w.]+(Error|Exception|Interrupt|Exit)\b")
+
+
+@dataclass(frozen=True)
+class OnRay:
+    """An `Executor`. ``address``: the cluster; None: Ray is started here. ``verbose``: Ray's own log is shown."""
+
+    address: str | None = None
+    verbose: bool = False
+    starting = "starting Ray"
+
+    @contextmanager
+    def session(self) -> Iterator[Capacity]:
+        with ray_session(self.address, self.verbose) as (cpus, gpus):
+            yield Capacity(cpus, gpus)
+
+    def identify(self, sources: Sequence[str]) -> Iterator[dict[str, Any]]:
+        import ray
+
+        data = ray.data.from_items(
+            [{"source": source} for source in sources], override_num_blocks=-(-len(sources) // IDENTIFIED_AT_ONCE)
+        ).map_batches(_identify_batch, batch_format="pyarrow", batch_size=None)
+        for block in data.iter_batches(batch_size=None, batch_format="pyarrow"):
+            assert isinstance(block, pa.Table)
+            yield from block.to_pylist()
+
+    def execute(
+        self, storage: Storage, stages: Stages, work: Remaining, capacity: Capacity, watcher: Watcher
+    ) -> Progress:
+        import ray
+
+        from curation.engine.ray_stream import stream
+
+        pools = share_out(
+            [spec.run for spec in stages.splitters], [(spec.name, spec.run) for spec in stages.annotators], *capacity
+        )
+        ledger = LedgerActor.start()
+        watcher.started(work, pools)
+        folded = time.monotonic()
+        stopped_by = ""
+        with looking(ledger, watcher, gone=(ray.exceptions.RayError,)):
+            try:
+                for _ in stream([*work.videos, *work.clips], stages, pools, storage.location, ledger):
+                    if time.monotonic() - folded > FOLD_EVERY_S:
+                        journal.fold(storage)
+                        folded = time.monotonic()
+            except ray.exceptions.RayError as error:
+                stopped_by = _cause(error)
+        progress, events = ledger.look()
+        if stopped_by:
+            # Not raised in the handler: an error that held the pipeline's frames would keep its actors and their CPUs.
+            raise UserError(progress.fatal or f"the pipeline stopped: {stopped_by}; see it whole with --verbose")
+        watcher.progressed(progress, events)
+        return progress
+
+
+def _identify_batch(batch: pa.Table) -> pa.Table:
+    return pa.Table.from_pylist(identify(batch["source"].to_pylist()), schema=IDENTITY_SCHEMA)
+
+
+def _cause(error: BaseException) -> str:
+    """The exception that a worker raised, in one line: Ray wraps it in traces and advice."""
+    cause = getattr(error, "cause", None)
+    if cause is not None:
+        return " ".join(f"{type(cause).__name__}: {cause}".split())
+    lines = [line.strip() for line in str(error).splitlines()]
+    raised = [line for line in lines if RAISED.match(line)]
+    return raised[-1] if raised else next(filter(None, lines), type(error).__name__)
