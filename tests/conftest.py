@@ -19,6 +19,9 @@ from tests.material.sets import MATERIAL_CACHE, build_set
 from tests.material.sources import BIKES, TRAILER
 from tests.material.truth import Joined
 
+# One thread per library: what is computed here is small, and threads of two test processes wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # How long an example takes says more about what else the machine does than about the code.
 settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")

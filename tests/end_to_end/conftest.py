@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.material.inputs import write_sample
 from tests.material.sets import HEVC
@@ -32,6 +33,23 @@ def curation(
         cwd=cwd,
         check=False,
     )
+
+
+@pytest.fixture(scope="session")
+def trailer_dataset(trailer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """`quickstart` on the sample video, as the README runs it: once for all test processes. Do not write to it."""
+    shared = (
+        tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
+    )
+    dataset, done = shared / "trailer" / "dataset", shared / "trailer" / "done"
+    done.parent.mkdir(exist_ok=True)
+    with FileLock(shared / "trailer.lock"):
+        if not done.exists():
+            ran = curation("run", trailer, "-o", dataset, timeout=280)
+            assert ran.returncode == 0, ran.stderr
+            assert "Look at" in ran.stdout
+            done.touch()
+    return dataset
 
 
 @dataclass(frozen=True)

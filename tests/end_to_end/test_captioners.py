@@ -26,19 +26,11 @@ from tests.models.tiny_llm import create_tiny_llm
 from tests.models.tiny_vlm import create_tiny_qwen2_vl
 from tests.stages.direct_captions import chat_answer, coca_caption, videoblip_caption, vlm_caption
 
-PIPELINE = """
-pipelines:
-  cuts:
-    stages:
-      - cut_detection: {rates: [8]}
-      - clipping: {mode: smart, min_seconds: 1}
-"""
 POISONED = """
 pipelines:
   poisoned:
+    extends: quickstart
     stages:
-      - cut_detection: {{rates: [8]}}
-      - clipping: {{mode: smart, min_seconds: 1}}
       - poisoned:
           use: "tests.end_to_end.test_captioners:Poisoned"
           model: {tiny.config}
@@ -51,7 +43,7 @@ pipelines:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Clips of the trailer without annotations."""
+    """Clips of the trailer."""
 
     folder: Path
 
@@ -78,14 +70,8 @@ class Dataset:
 
 
 @pytest.fixture(scope="module")
-def dataset(trailer: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
-    folder = tmp_path_factory.mktemp("captioners")
-    config = folder / "pipelines.yaml"
-    config.write_text(PIPELINE)
-    arguments = ["run", str(trailer), "-o", str(folder / "dataset"), "--config", str(config), "-p", "cuts"]
-    done = CliRunner().invoke(app, [*arguments, "--quiet", "--in-process"])
-    assert done.exit_code == 0, done.output
-    return Dataset(folder / "dataset")
+def dataset(trailer_dataset: Path, tmp_path_factory: pytest.TempPathFactory) -> Dataset:
+    return Dataset(shutil.copytree(trailer_dataset, tmp_path_factory.mktemp("captioners") / "dataset"))
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,4 @@
-"""The same dataset from two nodes, and on an object store."""
+"""The same dataset from two nodes, on an object store, and without Ray."""
 
 from __future__ import annotations
 
@@ -47,6 +47,12 @@ def test_a_cluster_that_is_not_there(bikes: Path, tmp_path: Path) -> None:
     done = curation("run", bikes, "-o", tmp_path / "dataset", *QUICK, env={"RAY_ADDRESS": "127.0.0.1:9"})
     assert done.returncode == 2
     assert "127.0.0.1:9: no Ray cluster to join there" in done.stderr
+
+
+def test_in_one_process_the_same_dataset(uninterrupted: Uninterrupted, tmp_path: Path) -> None:
+    done = curation("run", *uninterrupted.inputs, "-o", tmp_path / "dataset", *QUICK, "--in-process")
+    assert done.returncode == 0, done.stderr
+    assert contents(str(tmp_path / "dataset")) == contents(str(uninterrupted.dataset))
 
 
 def test_on_s3_the_same_dataset(uninterrupted: Uninterrupted, s3_bucket: str) -> None:

@@ -8,8 +8,6 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from tests.end_to_end.conftest import curation
-
 FPS = Fraction(24)
 HARD_CUTS = [593, 864, 900, 988, 1049]
 FADES_NEAR = [240, 330, 775, 1230]
@@ -18,12 +16,8 @@ WITH_TEXT = [4.0, 20.0, 54.0]
 
 
 @pytest.fixture(scope="module")
-def dataset(trailer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    output = tmp_path_factory.mktemp("trailer") / "dataset"
-    done = curation("run", trailer, "-o", output, timeout=280)
-    assert done.returncode == 0, done.stderr
-    assert "Look at" in done.stdout
-    return output
+def dataset(trailer_dataset: Path) -> Path:
+    return trailer_dataset
 
 
 def test_cuts_to_the_frame_and_fades(dataset: Path) -> None:

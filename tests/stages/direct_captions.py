@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +18,24 @@ def coca_caption(clip: Path, tiny: TinyCoca, seq_len: int) -> str:
     import open_clip
     import torch
 
-    model, preprocess = open_clip.create_model_from_pretrained(tiny.name, pretrained=str(tiny.checkpoint))
+    model, preprocess = _coca(tiny.name, tiny.checkpoint)
     frame = decode_clip(clip, {"full": FrameRequest("middle")})["full"][0]
     pixels = preprocess(Image.fromarray(frame))[None]
     tokens = torch.tensor([[49406]])
     with torch.inference_mode():
         while tokens.shape[1] < seq_len - 1:
-            logits = model.eval()(pixels, tokens, output_labels=False)["logits"][0, -1]
+            logits = model(pixels, tokens, output_labels=False)["logits"][0, -1]
             logits[49407] = float("-inf")
             tokens = torch.cat([tokens, logits.argmax().view(1, 1)], dim=1)
     return " ".join(open_clip.decode(tokens[0, 1:]).split())
+
+
+@cache
+def _coca(name: str, checkpoint: Path) -> tuple[Any, Any]:
+    import open_clip
+
+    model, preprocess = open_clip.create_model_from_pretrained(name, pretrained=str(checkpoint))
+    return model.eval(), preprocess
 
 
 def videoblip_caption(clip: Path, checkpoint: Path, *, num_frames: int, max_new_tokens: int, prompt: str) -> str:
