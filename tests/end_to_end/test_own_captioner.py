@@ -8,6 +8,7 @@ from pathlib import Path
 
 import duckdb
 import pytest
+import torch
 from transformers import BertTokenizerFast, BlipConfig, BlipForConditionalGeneration, BlipImageProcessor, BlipProcessor
 
 from tests.end_to_end.conftest import Uninterrupted, curation
@@ -25,7 +26,8 @@ def block(language: str) -> str:
 
 @pytest.fixture(scope="module")
 def blip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A tiny BLIP with random weights, as `save_pretrained` writes it."""
+    """A tiny BLIP with random weights that write some words, as `save_pretrained` writes it."""
+    torch.manual_seed(1)
     folder = tmp_path_factory.mktemp("blip")
     (folder / "vocab.txt").write_text("\n".join(WORDS))
     tokenizer = BertTokenizerFast(str(folder / "vocab.txt"), bos_token="[DEC]", eos_token="[SEP]")
