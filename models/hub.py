@@ -27,7 +27,7 @@ class _NoAnswerError(HubError):
 
 
 # What the hub said in this process, so that checking a pipeline asks once for each model.
-_LISTINGS: dict[tuple[str, str | None, tuple[str, ...]], tuple[str, list[WeightFile]] | HubError] = {}
+_LISTINGS: dict[tuple[str, str | None, tuple[str, ...], bool], tuple[str, list[WeightFile]] | HubError] = {}
 
 
 @dataclass(frozen=True)
@@ -36,13 +36,15 @@ class HubModel:
 
     ``name``: "org/name", or the path of a folder or of a weights file. ``revision``: branch, tag or commit; None:
     main. ``cache_dir``: None: the hub's usual cache (HF_HOME, HF_HUB_CACHE). ``file``: one file of the repository or
-    folder (e.g. a .gguf) instead of all that a model needs; of several names the first that is there.
+    folder (e.g. a .gguf) instead of all that a model needs; of several names the first that is there. ``weights``:
+    False for the tokenizer alone.
     """
 
     name: str
     revision: str | None = None
     cache_dir: str | None = None
     file: str | tuple[str, ...] | None = None
+    weights: bool = True
 
     @property
     def is_path(self) -> bool:
@@ -93,17 +95,12 @@ class HubModel:
         """
         folder = self._folder()
         if folder is not None and self._missing(folder) is None:
-            return listed(folder, self._names)
+            return listed(folder, self._names, weights=self.weights)
         if self.is_path:
             raise HubError(self._path_problem())
         commit, remote = self._remote()
         there = self._storage() / "snapshots" / commit
         return [replace(file, path=there / file.name) if (there / file.name).is_file() else file for file in remote]
-
-    def commit(self) -> str | None:
-        """The commit that `local` is at; None for a path of this machine or where nothing is there."""
-        folder = None if self.is_path else self._folder()
-        return folder.name if folder is not None else None
 
     def __str__(self) -> str:
         name = f"{self.name}@{self.revision}" if self.revision else self.name
@@ -132,7 +129,7 @@ class HubModel:
             return None
         if self._names:
             return None if any((folder / name).is_file() for name in self._names) else self._names[0]
-        return missing_in(folder)
+        return missing_in(folder, weights=self.weights)
 
     def _path_problem(self) -> str:
         if not self._path.exists():
@@ -147,7 +144,7 @@ class HubModel:
 
     def _remote(self) -> tuple[str, list[WeightFile]]:
         """The commit that the hub has for the revision, and the files of it that the model needs."""
-        key = (self.name, self.revision, self._names)
+        key = (self.name, self.revision, self._names, self.weights)
         if key not in _LISTINGS:
             silent = [found for found in _LISTINGS.values() if isinstance(found, _NoAnswerError)]
             if silent:
@@ -169,9 +166,9 @@ class HubModel:
                 self.name, revision=self.revision, files_metadata=True, timeout=_LISTING_TIMEOUT_S
             )
         siblings = {one.rfilename: one for one in info.siblings or []}
-        names = chosen_files(list(siblings), self._names)
-        if not (names if self._names else any(name.endswith(WEIGHTS) for name in names)):
-            wanted = " or ".join(self._names) or "weights as safetensors or .bin"
+        names = chosen_files(list(siblings), self._names, weights=self.weights)
+        if not (any(name.endswith(WEIGHTS) for name in names) if self.weights and not self._names else names):
+            wanted = " or ".join(self._names) or ("weights as safetensors or .bin" if self.weights else "tokenizer")
             raise HubError(f"{self.name}: the repository holds no {wanted}")
         return str(info.sha), [_weight_file(siblings[name]) for name in names]
 

@@ -18,7 +18,8 @@ _INDEX_SUFFIX = ".index.json"
 _SHARD = re.compile(r"^(?P<stem>model|pytorch_model)-\d+-of-\d+(?P<suffix>\.safetensors|\.bin)$")
 _SMALL = (".json", ".txt", ".model", ".jinja", ".tiktoken")
 _TEMPLATES = "additional_chat_templates/"
-_CONFIGS = ("config.json", "open_clip_config.json")
+CONFIG = "config.json"
+_TOKENIZERS = ("tokenizer.json", "tokenizer.model", "spiece.model", "vocab.txt", "vocab.json", "tokenizer_config.json")
 _SHA256 = re.compile(r"^[0-9a-f]{64}$")
 _GIT_SHA1 = re.compile(r"^[0-9a-f]{40}$")
 _BLOCK = 1 << 22
@@ -52,26 +53,34 @@ class WeightFile:
         return wrong_digest(self) or unreadable(self.path)
 
 
-def chosen_files(names: Sequence[str], alternatives: Sequence[str] = ()) -> list[str]:
+def chosen_files(names: Sequence[str], alternatives: Sequence[str] = (), *, weights: bool = True) -> list[str]:
     """Those files of a repository that transformers loads: small files, and one set of weights (safetensors first).
 
-    ``alternatives``: only the first of these. Weights in other formats, in folders, and of other variants are left out.
+    ``alternatives``: only the first of these; ``weights``: False for what a tokenizer is made of. Weights in other
+    formats, in folders, and of other variants are left out.
     """
     if alternatives:
         return [name for name in alternatives if name in names][:1]
     top = [name for name in names if "/" not in name]
-    weights = _weight_names(top)
+    chosen = _weight_names(top) if weights else []
     indices = {f"{single}{_INDEX_SUFFIX}" for single in _SINGLE}
-    sharded = {match["stem"] + match["suffix"] + _INDEX_SUFFIX for name in weights if (match := _SHARD.match(name))}
+    sharded = {match["stem"] + match["suffix"] + _INDEX_SUFFIX for name in chosen if (match := _SHARD.match(name))}
     small = [name for name in top if name.endswith(_SMALL) and (name not in indices or name in sharded)]
     templates = [name for name in names if name.startswith(_TEMPLATES) and name.endswith(".jinja")]
-    return [*sorted(small), *sorted(templates), *sorted(weights)]
+    return [*sorted(small), *sorted(templates), *sorted(chosen)]
 
 
-def missing_in(folder: Path) -> str | None:
-    """The first file that a model folder lacks, in words; None when configuration and weights are all there."""
-    if not any((folder / name).is_file() for name in _CONFIGS):
-        return _CONFIGS[0]
+def missing_in(folder: Path, *, weights: bool = True) -> str | None:
+    """The first file that a model folder lacks, in words; None when configuration, tokenizer and weights are all there.
+    ``weights``: False where only the tokenizer is wanted."""
+    if weights and not (folder / CONFIG).is_file():
+        return CONFIG
+    if not any((folder / name).is_file() for name in _TOKENIZERS):
+        return _TOKENIZERS[0]
+    return _missing_weights(folder) if weights else None
+
+
+def _missing_weights(folder: Path) -> str | None:
     for single in _SINGLE:
         if (folder / single).is_file():
             return None
@@ -81,13 +90,13 @@ def missing_in(folder: Path) -> str | None:
     return None if any(folder.glob("*.safetensors")) else _SINGLE[0]
 
 
-def listed(folder: Path, alternatives: Sequence[str] = ()) -> list[WeightFile]:
+def listed(folder: Path, alternatives: Sequence[str] = (), *, weights: bool = True) -> list[WeightFile]:
     """The files of a model folder on this machine (or ``folder`` itself where it is a file), with their digests as
     far as the hub's cache tells them: it names each stored file by its digest."""
     if folder.is_file():
         return [on_disk(folder, folder.name)]
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
-    return [on_disk(folder / name, name) for name in chosen_files(names, alternatives)]
+    return [on_disk(folder / name, name) for name in chosen_files(names, alternatives, weights=weights)]
 
 
 def on_disk(path: Path, name: str) -> WeightFile:
@@ -100,6 +109,11 @@ def on_disk(path: Path, name: str) -> WeightFile:
         sha256=target if _SHA256.match(target) else None,
         git_sha1=target if _GIT_SHA1.match(target) else None,
     )
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of a file of this machine; reads it where the hub's cache does not tell it."""
+    return on_disk(path, path.name).sha256 or _digest(path, hashlib.sha256())
 
 
 def wrong_digest(file: WeightFile) -> str | None:

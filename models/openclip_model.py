@@ -60,7 +60,7 @@ def load_tokenizer(source: OpenClipSource) -> Any:
     if source.config is not None:
         open_clip.add_model_config(source.config)
     try:
-        return open_clip.get_tokenizer(source.architecture)
+        return open_clip.get_tokenizer(source.architecture, cache_dir=source.cache_dir)
     except Exception as error:
         message = " ".join(str(error).split())
         raise OpenClipSourceError(f"{source.architecture}: its tokenizer cannot be loaded: {message}") from error

@@ -13,10 +13,11 @@ import json
 import sys
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from models.hub_files import sha256_of
 from models.openclip_transform import OpenClipTransform
 
 _DEFAULTS: Mapping[str, Any] = {
@@ -44,6 +45,8 @@ class OpenClipSource:
     None. ``weights``: the checkpoint, None when it must be fetched first. ``hub``: what to fetch, as in OpenCLIP's
     table of pretrained weights ("org/repo/file"). ``quick_gelu``: the weights were trained with that activation.
     ``download_bytes``: about how much there is to fetch (float32 weights), 0 when nothing or not known.
+    ``tokenizer``: the repository of the hub that holds the tokenizer; None where OpenCLIP brings it.
+    ``cache_dir``: where that is kept; None: the usual place.
     """
 
     architecture: str
@@ -53,11 +56,26 @@ class OpenClipSource:
     pretrained: Mapping[str, Any] | None = None
     quick_gelu: bool = False
     download_bytes: int = 0
+    tokenizer: str | None = None
+    cache_dir: str | None = None
 
     @property
     def origin(self) -> str:
         """Where missing weights come from, for messages."""
         return str((self.pretrained or {}).get("hf_hub") or (self.pretrained or {}).get("url") or "")
+
+    def identity(self) -> str:
+        """The model's name and the beginning of the SHA-256 of its weights, such as "ViT-L-14@3b0f7c0d1e2a".
+
+        Embeddings can be compared where what follows the last "@" is the same. Reads the file where its digest is not
+        known.
+
+        Raises:
+            OpenClipSourceError: the weights are not on this machine.
+        """
+        if self.weights is None:
+            raise OpenClipSourceError(f"the weights of {self.architecture} are not on this machine")
+        return f"{self.architecture.rpartition('/')[2]}@{sha256_of(self.weights)[:12]}"
 
 
 def find_source(model: str, pretrained: str | None, cache_dir: str | None = None) -> OpenClipSource:
@@ -82,12 +100,17 @@ def find_source(model: str, pretrained: str | None, cache_dir: str | None = None
     tag = dict(_tables().get_pretrained_cfg(architecture, pretrained))
     transform = _transform(settings, tag)
     registered = config if model.endswith(".json") else None
+    weights: Path | None
     if not tag:
         weights = _checkpoint(Path(pretrained), architecture)
-        return OpenClipSource(architecture, registered, transform, weights, quick_gelu=bool(settings.get("quick_gelu")))
-    found = _cached(tag, cache_dir)
-    size = 0 if found else 4 * _parameters(settings)
-    return OpenClipSource(architecture, registered, transform, found, tag, bool(tag.get("quick_gelu")), size)
+        size = 0
+    else:
+        weights = _cached(tag, cache_dir)
+        size = 0 if weights else 4 * _parameters(settings)
+    quick_gelu = bool((tag or settings).get("quick_gelu"))
+    return OpenClipSource(
+        architecture, registered, transform, weights, tag, quick_gelu, size, _tokenizer(settings), cache_dir
+    )
 
 
 def url_folder(cache_dir: str | None) -> Path:
@@ -115,7 +138,9 @@ def _hub_source(repository: str, cache_dir: str | None) -> OpenClipSource:
             f"{repository} is not in the local cache; fetch it ahead with `curation models pull --pipeline …` or "
             f"`hf download {repository}`, or use a built-in model name with a pretrained tag"
         )
-    return _folder_source(f"local-dir:{config.parent}", config.parent)
+    named = _tokenizer(json.loads(config.read_text()).get("model_cfg", {}))
+    found = _folder_source(f"local-dir:{config.parent}", config.parent)
+    return replace(found, tokenizer=repository if named else None)
 
 
 def _cached(tag: Mapping[str, Any], cache_dir: str | None) -> Path | None:
@@ -141,6 +166,10 @@ def _checkpoint(path: Path, architecture: str) -> Path:
     if path.suffix not in _SAFE_SUFFIXES:
         raise OpenClipSourceError(f"{path}: a checkpoint must be one of {', '.join(_SAFE_SUFFIXES)}")
     return path
+
+
+def _tokenizer(model_config: Mapping[str, Any]) -> str | None:
+    return model_config.get("text_cfg", {}).get("hf_tokenizer_name") or None
 
 
 def _transform(model_config: Mapping[str, Any], overlay: Mapping[str, Any]) -> OpenClipTransform:

@@ -25,7 +25,8 @@ class ClipScores(Annotator):
 
     ``clip_embedding``: mean of the three embeddings, each of length 1; the mean itself is not normalised again, so its
     length (0 … 1) tells how alike the three frames are. ``aesthetic_score``: mean of the head's ratings of the three
-    normalised embeddings, about 1 … 10; null where ``aesthetic_weights`` is null.
+    normalised embeddings, about 1 … 10; null where ``aesthetic_weights`` is null. ``clip_model``: the model's
+    name and the beginning of its weights' SHA-256.
 
     Frames are resized and cropped as OpenCLIP does while the clip is decoded; values are those of calling OpenCLIP on
     the full frames.
@@ -50,10 +51,12 @@ class ClipScores(Annotator):
         cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
 
     name = "clip_scores"
+    version = 2
     reads = ("frames",)
     writes: ClassVar[Mapping[str, pa.DataType]] = {
         "aesthetic_score": pa.float32(),
         "clip_embedding": pa.list_(pa.float32()),
+        "clip_model": pa.string(),
     }
 
     def gains_from_gpu(self) -> bool:
@@ -89,8 +92,10 @@ class ClipScores(Annotator):
         config = self._config
         self.ensure_requirements()
         try:
+            source = self._source()
+            self._identity = source.identity()
             self._encoder = OpenClipImageEncoder(
-                self._source(),
+                source,
                 device=self.device,
                 precision=config.precision,
                 images_per_pass=config.images_per_pass,
@@ -109,7 +114,8 @@ class ClipScores(Annotator):
         for stack in stacks:
             own = slice(start, start + len(stack))
             score = None if ratings is None else float(ratings[own].mean())
-            results.append({"aesthetic_score": score, "clip_embedding": embeddings[own].mean(axis=0).tolist()})
+            embedding = embeddings[own].mean(axis=0).tolist()
+            results.append({"aesthetic_score": score, "clip_embedding": embedding, "clip_model": self._identity})
             start += len(stack)
         return results
 

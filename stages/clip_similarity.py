@@ -16,7 +16,7 @@ from stages.openclip_requirement import openclip_requirement
 
 Caption = Literal["coca", "videoblip", "vlm", "llm"]
 
-EMBEDDING = "clip_embedding"
+EMBEDDING, MODEL = "clip_embedding", "clip_model"
 MAIN_FIRST: tuple[Caption, ...] = ("llm", "videoblip", "vlm", "coca")
 
 
@@ -55,7 +55,7 @@ class ClipSimilarity(Annotator):
             return captions
 
     name = "clip_similarity"
-    reads = (EMBEDDING,)
+    reads = (EMBEDDING, MODEL)
     writes: ClassVar[Mapping[str, pa.DataType]] = {
         "clip_similarity_coca": pa.float32(),
         "clip_similarity_videoblip": pa.float32(),
@@ -65,7 +65,7 @@ class ClipSimilarity(Annotator):
     }
 
     def inputs(self) -> tuple[str, ...]:
-        """The embedding, and the columns of the captions that are compared."""
+        """The embedding and its model, and the columns of the captions that are compared."""
         return (*self.reads, *(f"caption_{name}" for name in self._config.captions))
 
     def gains_from_gpu(self) -> bool:
@@ -76,7 +76,12 @@ class ClipSimilarity(Annotator):
         """Weights of the model: here, to be fetched, or missing."""
         config = self._config
         yield openclip_requirement(
-            self.name, config.model, config.pretrained, download=config.download, cache_dir=config.cache_dir
+            self.name,
+            config.model,
+            config.pretrained,
+            download=config.download,
+            cache_dir=config.cache_dir,
+            with_tokenizer=True,
         )
 
     def setup(self) -> None:
@@ -94,8 +99,10 @@ class ClipSimilarity(Annotator):
         self.ensure_requirements()
         config = self._config
         try:
+            source = find_source(config.model, config.pretrained, config.cache_dir)
+            self._identity = source.identity()
             self._encoder = OpenClipTextEncoder(
-                find_source(config.model, config.pretrained, config.cache_dir),
+                source,
                 device=self.device,
                 dtype=config.dtype,
                 texts_per_pass=config.texts_per_pass,
@@ -105,7 +112,7 @@ class ClipSimilarity(Annotator):
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
         """The similarities of each clip; the captions of all clips go through the model together, each text once. An
-        error where a clip has no embedding, or one that is not of this model's size."""
+        error where a clip has no embedding, or one of another model."""
         captions = [self._captions(clip) for clip in clips]
         texts = list(dict.fromkeys(text for own in captions for text in own.values()))
         embeddings = dict(zip(texts, self._encoder.embed(texts), strict=True)) if texts else {}
@@ -133,10 +140,10 @@ class ClipSimilarity(Annotator):
         embedding = clip.values.get(EMBEDDING)
         if embedding is None:
             raise ItemError("no clip_embedding: clip_scores failed on this clip")
-        dimension = self._encoder.dimension
-        if len(embedding) != dimension:
+        model = str(clip.values.get(MODEL))
+        if model.rpartition("@")[2] != self._identity.rpartition("@")[2]:
             raise ItemError(
-                f"clip_embedding has {len(embedding)} values, but {self._config.model} gives {dimension}: "
+                f"clip_embedding is of {model}, and the text would be embedded by {self._identity}: "
                 "clip_similarity.model and pretrained must be those of clip_scores"
             )
         values = np.asarray(embedding, dtype=np.float32)

@@ -82,7 +82,12 @@ class Coca(Annotator):
         """Weights of the model: here, to be fetched, or missing."""
         config = self._config
         yield openclip_requirement(
-            self.name, config.model, config.pretrained, download=config.download, cache_dir=config.cache_dir
+            self.name,
+            config.model,
+            config.pretrained,
+            download=config.download,
+            cache_dir=config.cache_dir,
+            with_tokenizer=True,
         )
 
     def frames(self) -> FrameRequest:

@@ -91,7 +91,12 @@ class LabelSegmentation(Splitter):
 
         config = self.config
         yield openclip_requirement(
-            self.name, config.model, config.pretrained, download=config.download, cache_dir=config.cache_dir
+            self.name,
+            config.model,
+            config.pretrained,
+            download=config.download,
+            cache_dir=config.cache_dir,
+            with_tokenizer=True,
         )
 
     def setup(self) -> None:

@@ -29,7 +29,6 @@ def test_a_model_is_fetched_once_and_only_what_is_needed(hub: HubServer, files: 
     folder = MODEL.fetch()
     assert contents(folder) == {name: files[name] for name in needed(files)}
     assert MODEL.local() == folder
-    assert MODEL.commit() == "c" * 40
     asked = len(hub.requests)
     assert MODEL.fetch() == folder
     here = MODEL.files()
@@ -39,6 +38,20 @@ def test_a_model_is_fetched_once_and_only_what_is_needed(hub: HubServer, files: 
         ("SHA-256", None) for file in here if file.name.endswith(".safetensors")
     ]
     assert {file.proof for file in here} == {"SHA-256", "git id"}
+
+
+def test_a_snapshot_without_its_tokenizer_is_not_complete(hub: HubServer) -> None:
+    """As `hf download NAME config.json model.safetensors` leaves it."""
+    from huggingface_hub import snapshot_download
+
+    files = single()
+    hub.repositories[NAME] = Repository(files)
+    snapshot_download(NAME, allow_patterns=["config.json", "model.safetensors"])
+    assert MODEL.local() is None
+    assert {file.name for file in MODEL.files() if file.path is None} == needed(files) - {
+        "config.json", "model.safetensors",
+    }  # fmt: skip
+    assert contents(MODEL.fetch()) == {name: files[name] for name in needed(files)}
 
 
 def test_weights_come_after_the_small_files(hub: HubServer) -> None:

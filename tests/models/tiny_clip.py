@@ -25,14 +25,18 @@ class TinyClip:
     folder: Path
 
 
-def create_tiny_clip(directory: Path, *, name: str = "tiny-clip", seed: int = 0) -> TinyClip:
-    """Write a randomly initialised OpenCLIP model below ``directory``."""
+def create_tiny_clip(
+    directory: Path, *, name: str = "tiny-clip", seed: int = 0, tokenizer: str | None = None
+) -> TinyClip:
+    """Write a randomly initialised OpenCLIP model below ``directory``. ``tokenizer``: the hub's repository of it."""
     import open_clip
     import torch
     from safetensors.torch import save_file
 
     config = directory / f"{name}.json"
-    config.write_text(json.dumps(MODEL_CONFIG))
+    text = {**MODEL_CONFIG["text_cfg"], **({"hf_tokenizer_name": tokenizer} if tokenizer else {})}
+    described = {**MODEL_CONFIG, "text_cfg": text}
+    config.write_text(json.dumps(described))
     open_clip.add_model_config(config)
     torch.manual_seed(seed)
     model = open_clip.create_model(name)
@@ -45,8 +49,6 @@ def create_tiny_clip(directory: Path, *, name: str = "tiny-clip", seed: int = 0)
     save_file(state, safetensors)
     folder = directory / f"{name}-hub"
     folder.mkdir()
-    (folder / "open_clip_config.json").write_text(
-        json.dumps({"model_cfg": MODEL_CONFIG, "preprocess_cfg": PREPROCESSING})
-    )
+    (folder / "open_clip_config.json").write_text(json.dumps({"model_cfg": described, "preprocess_cfg": PREPROCESSING}))
     save_file(state, folder / "open_clip_model.safetensors")
     return TinyClip(config, checkpoint, safetensors, folder)

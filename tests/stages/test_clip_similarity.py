@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from pathlib import Path
@@ -60,11 +61,17 @@ def stage_of(tiny: TinyCoca, **config: Any) -> ClipSimilarity:
     return stage
 
 
-def samples(dimension: int = 16) -> list[ClipSample]:
+def model_of(tiny: TinyCoca) -> str:
+    """As `clip_scores` writes it; a checkpoint under another name is the same model."""
+    return f"other-name@{hashlib.sha256(tiny.checkpoint.read_bytes()).hexdigest()[:12]}"
+
+
+def samples(tiny: TinyCoca) -> list[ClipSample]:
     """Clips whose embeddings are means of unequal directions, so not of length 1."""
     random = np.random.default_rng(0)
+    known = {"clip_model": model_of(tiny)}
     return [
-        ClipSample(name, {}, None, {"clip_embedding": (0.2 * random.standard_normal(dimension)).tolist(), **captions})
+        ClipSample(name, {}, None, {"clip_embedding": (0.2 * random.standard_normal(16)).tolist(), **known, **captions})
         for name, captions in CAPTIONS.items()
     ]
 
@@ -83,9 +90,9 @@ def directly(tiny: TinyCoca, clip: ClipSample, text: str | None) -> float | None
 
 def test_values_equal_open_clip(tiny: TinyCoca) -> None:
     stage = stage_of(tiny, texts_per_pass=2)
-    results = stage.annotate(samples())
+    results = stage.annotate(samples(tiny))
     main = {"a": "caption_llm", "b": "caption_coca", "c": "caption_videoblip", "d": "caption_coca"}
-    for clip, result in zip(samples(), results, strict=True):
+    for clip, result in zip(samples(tiny), results, strict=True):
         assert set(result) == set(stage.writes)
         expected = {name: directly(tiny, clip, clip.values[f"caption_{name}"]) for name in ("coca", "videoblip", "llm")}
         for name, value in expected.items():
@@ -94,7 +101,7 @@ def test_values_equal_open_clip(tiny: TinyCoca) -> None:
         assert result["clip_similarity"] == result[main[clip.clip_id].replace("caption", "clip_similarity")]
     values = [value for result in results for value in result.values() if value is not None]
     assert max(values) - min(values) > 0.1
-    assert [stage.annotate([clip])[0] for clip in samples()] == [
+    assert [stage.annotate([clip])[0] for clip in samples(tiny)] == [
         {name: value if value is None else pytest.approx(value, abs=1e-6) for name, value in result.items()}
         for result in results
     ]
@@ -102,12 +109,13 @@ def test_values_equal_open_clip(tiny: TinyCoca) -> None:
 
 def test_only_the_captions_that_are_named_are_read(tiny: TinyCoca) -> None:
     stage = stage_of(tiny, captions=("coca", "vlm"))
-    assert stage.inputs() == ("clip_embedding", "caption_coca", "caption_vlm")
-    result = stage.annotate(samples()[:1])[0]
+    assert stage.inputs() == ("clip_embedding", "clip_model", "caption_coca", "caption_vlm")
+    result = stage.annotate(samples(tiny)[:1])[0]
     assert result["clip_similarity"] == result["clip_similarity_coca"] is not None
     assert result["clip_similarity_llm"] is None
     assert ClipSimilarity(ClipSimilarity.Config()).inputs() == (
         "clip_embedding",
+        "clip_model",
         "caption_coca",
         "caption_videoblip",
         "caption_llm",
@@ -122,20 +130,21 @@ def test_wrong_captions_are_told(captions: list[str]) -> None:
 
 def test_an_embedding_that_cannot_be_compared_fails_its_clip(tiny: TinyCoca) -> None:
     stage = stage_of(tiny)
-    without, flat = (
-        ClipSample("e", {}, None, {"clip_embedding": embedding, "caption_coca": "a"})
-        for embedding in (None, [0.0] * 16)
+    without, flat, foreign = (
+        ClipSample("e", {}, None, {"clip_embedding": embedding, "clip_model": model, "caption_coca": "a"})
+        for embedding, model in ((None, None), ([0.0] * 16, model_of(tiny)), ([1.0] * 16, "ViT-B-32@0123456789ab"))
     )
-    short, none, good, zero = stage.annotate([samples(7)[0], without, samples()[0], flat])
-    assert re.search(r"7 values, but .*tiny.*json gives 16: .* must be those of clip_scores", str(short))
+    short, none, good, zero = stage.annotate([foreign, without, samples(tiny)[0], flat])
+    told = r"of ViT-B-32@0123456789ab, and the text would be embedded by .*tiny.*@[0-9a-f]{12}: .* those of clip_scores"
+    assert re.search(told, str(short))
     assert "clip_scores failed" in str(none)
     assert "all of its values are 0" in str(zero)
     assert all(isinstance(result, ItemError) for result in (short, none, zero))
-    assert [good] == stage.annotate([samples()[0]])
+    assert [good] == stage.annotate([samples(tiny)[0]])
 
 
 def test_other_arithmetic(tiny: TinyCoca) -> None:
-    exact, rounded = (stage_of(tiny, dtype=dtype).annotate(samples()[:1])[0] for dtype in ("fp32", "bf16"))
+    exact, rounded = (stage_of(tiny, dtype=dtype).annotate(samples(tiny)[:1])[0] for dtype in ("fp32", "bf16"))
     assert rounded["clip_similarity_coca"] == pytest.approx(exact["clip_similarity_coca"], abs=0.05)
 
 

@@ -8,6 +8,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from transformers import BertTokenizerFast
 
 from curation.errors import UserError
 from curation.stage import Requirement
@@ -17,6 +18,7 @@ from models.hub import HubModel
 from models.openclip_source import find_source
 from stages.caption_merge import CaptionMerge
 from stages.clip_scores import ClipScores
+from stages.clip_similarity import ClipSimilarity
 from stages.openclip_requirement import openclip_requirement
 from stages.text_detection import TextDetection
 from stages.vlm import VlmCaptions
@@ -98,6 +100,40 @@ def test_an_openclip_model_of_the_hub_is_pulled_and_used(hub: HubServer, tmp_pat
     stage = ClipScores(config)
     assert [requirement.problem for requirement in stage.requirements()] == [None]
     stage.setup()
+
+
+@pytest.mark.parametrize("where", ["beside the weights", "in a repository of its own"])
+def test_a_tokenizer_of_the_hub_is_fetched_ahead(
+    hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, where: str
+) -> None:
+    """As SigLIP's models have; nothing is fetched by a worker."""
+    from huggingface_hub import constants
+
+    tiny = create_tiny_clip(tmp_path, name="tiny-words", tokenizer="org/words")
+    tokenizer = tmp_path / "tokenizer"
+    words = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "a", "street"]
+    BertTokenizerFast(vocab={word: number for number, word in enumerate(words)}).save_pretrained(tokenizer)
+    files = {path.name: path.read_bytes() for path in tokenizer.iterdir()}
+    if where == "beside the weights":
+        own = {path.name: path.read_bytes() for path in tiny.folder.iterdir()}
+        hub.repositories[NAME] = Repository({**own, **files})
+        config = ClipSimilarity.Config(model=f"hf-hub:{NAME}", pretrained=None)
+    else:
+        hub.repositories["org/words"] = Repository(
+            {**files, "config.json": b'{"model_type": "bert"}', "model.safetensors": tensors(0)}
+        )
+        cache = str(tmp_path / "own")
+        config = ClipSimilarity.Config(model=str(tiny.config), pretrained=str(tiny.checkpoint), cache_dir=cache)
+    (missing,) = ClipSimilarity(config).requirements()
+    assert "curation models pull" in str(missing.problem)
+    fetch(missing)
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    stage = ClipSimilarity(config)
+    assert [requirement.problem for requirement in stage.requirements()] == [None]
+    (here,) = stage.requirements()
+    assert {"tokenizer.json", "tokenizer_config.json"} <= {file.name for file in here.files()}
+    stage.setup()
+    assert not any("model.safetensors" in request for request in hub.requests if "org/words" in request)
 
 
 def test_a_checkpoint_at_a_plain_address(hub: HubServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
