@@ -32,7 +32,8 @@ def run_job(
     from curation.engine.summary import summarise
 
     with ExitStack() as stack:
-        screen = Screen(quiet=quiet, log=_open_log(log, stack), stages=[stage.name for stage in pipeline.annotators])
+        names = [stage.name for stage in (*pipeline.annotators, *pipeline.dataset_annotators)]
+        screen = Screen(quiet=quiet, log=_open_log(log, stack), stages=names)
         with screen:
             outcome = do(Job(pipeline, dataset, address, screen, verbose))
         summary = summarise(outcome)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 import threading
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from curation.dataset import journal
@@ -12,7 +14,7 @@ from curation.dataset.storage import Storage
 from curation.engine.ledger import Ledger, Progress
 from curation.engine.pipeline import Stages, stream
 from curation.engine.remaining import Remaining
-from curation.engine.resources import share_out
+from curation.engine.resources import Pool
 from curation.engine.watcher import Watcher
 from curation.errors import UserError
 
@@ -21,38 +23,55 @@ FOLD_EVERY_S = 120.0
 RAISED = re.compile(r"[\w.]+(Error|Exception|Interrupt|Exit)\b")
 
 
-def execute(storage: Storage, stages: Stages, work: Remaining, cpus: float, gpus: float, watcher: Watcher) -> Progress:
-    """Do the work; a Ray session must be running.
+def execute(storage: Storage, stages: Stages, work: Remaining, pools: Sequence[Pool], watcher: Watcher) -> Progress:
+    """Do the work on videos and clips; a Ray session must be running.
 
     Raises:
-        UserError: the cluster lacks what the stages ask for, a stage cannot start, or no space is left.
+        UserError: a stage cannot start, or no space is left.
     """
     import ray
 
-    pools = share_out(
-        [spec.run for spec in stages.splitters], [(spec.name, spec.run) for spec in stages.annotators], cpus, gpus
-    )
-    ledger: Any = ray.remote(Ledger).options(num_cpus=0, enable_task_events=False).remote()
-    watcher.started(work, pools)
+    with watched_ledger(watcher) as ledger:
+        folded = time.monotonic()
+        stopped_by = ""
+        try:
+            for _ in stream([*work.videos, *work.clips], stages, pools, storage.location, ledger):
+                if time.monotonic() - folded > FOLD_EVERY_S:
+                    journal.fold(storage)
+                    folded = time.monotonic()
+        except ray.exceptions.RayError as error:
+            stopped_by = cause(error)
+    # Not raised in the handler: an error that held the pipeline's frames would keep its actors and their CPUs.
+    return last_look(ledger, watcher, stopped_by)
+
+
+@contextmanager
+def watched_ledger(watcher: Watcher, progress: Progress | None = None) -> Iterator[Any]:
+    """A `Ledger` for workers, from which a thread tells ``watcher``. ``progress``: what this run has done before."""
+    import ray
+
+    ledger: Any = ray.remote(Ledger).options(num_cpus=0, enable_task_events=False).remote(progress)
     stop = threading.Event()
     looking = threading.Thread(target=_look, args=(ledger, watcher, stop), daemon=True)
     looking.start()
-    folded = time.monotonic()
-    stopped_by = ""
     try:
-        for _ in stream([*work.videos, *work.clips], stages, pools, storage.location, ledger):
-            if time.monotonic() - folded > FOLD_EVERY_S:
-                journal.fold(storage)
-                folded = time.monotonic()
-    except ray.exceptions.RayError as error:
-        stopped_by = _cause(error)
+        yield ledger
     finally:
         stop.set()
         looking.join()
+
+
+def last_look(ledger: Any, watcher: Watcher, stopped_by: str = "") -> Progress:
+    """What was done in the end.
+
+    Raises:
+        UserError: it was ``stopped_by`` an error.
+    """
+    import ray
+
     progress: Progress
     progress, events = ray.get(ledger.look.remote())
     if stopped_by:
-        # Not raised in the handler: an error that held the pipeline's frames would keep its actors and their CPUs.
         raise UserError(progress.fatal or f"the pipeline stopped: {stopped_by}; see it whole with --verbose")
     watcher.progressed(progress, events)
     return progress
@@ -68,7 +87,7 @@ def _look(ledger: Any, watcher: Watcher, stop: threading.Event) -> None:
             return
 
 
-def _cause(error: BaseException) -> str:
+def cause(error: BaseException) -> str:
     """The exception that a worker raised, in one line: Ray wraps it in traces and advice."""
     cause = getattr(error, "cause", None)
     if cause is not None:

@@ -14,16 +14,19 @@ from curation.dataset.lock import only_writer
 from curation.dataset.storage import Storage
 from curation.dataset.sweep import sweep
 from curation.engine.carried import bring_up_to_date, settled, with_carried
-from curation.engine.cluster import ray_session
+from curation.engine.cluster import largest_machine, ray_session
+from curation.engine.dataset_stages import annotate_datasets
 from curation.engine.execution import execute
 from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
 from curation.engine.idle_gpus import idle_gpus
 from curation.engine.ledger import Progress
 from curation.engine.missing_media import MissingClip, missing_clips
 from curation.engine.pipeline import Stages, stages_of
-from curation.engine.remaining import Remaining, failures, lacking, ok_videos, remaining, video_items
+from curation.engine.remaining import Remaining, clips_of, failures, lacking, ok_videos, remaining, video_items
+from curation.engine.resources import Pool, dataset_pool, share_out
 from curation.engine.rows import clip_table, video_row, video_table
 from curation.engine.watcher import Watcher
+from curation.engine.whole_dataset import tables_left_behind
 from curation.engine.work import VideoItem
 from curation.sources.discover import SourceRef
 
@@ -87,11 +90,11 @@ class Job:
                         f"clip files of {restored} video{'s' * (restored != 1)} are missing: split again"
                     )
                 progress = self._do(work, cpus, gpus)
-            unreadable = [source for source in found if source.error is not None]
-            self._record_unreadable(unreadable)
-            forgotten = {unreadable_id(source.source) for source in found if source.error is None}
-            orphans = interrupted or restored > 0 or work.stale > 0 or progress.videos_failed > 0
-            self._close(forgotten, orphans=orphans)
+                unreadable = [source for source in found if source.error is not None]
+                self._record_unreadable(unreadable)
+                forgotten = {unreadable_id(source.source) for source in found if source.error is None}
+                orphans = interrupted or restored > 0 or work.stale > 0 or progress.videos_failed > 0
+                progress = self._close(forgotten, work, progress, orphans=orphans)
         progress.videos_done += len(unreadable)
         progress.videos_failed += len(unreadable)
         return self._outcome({source.video_id for source in found}, work, progress, began, updated)
@@ -126,8 +129,10 @@ class Job:
                     redone = {item.video_id for item in videos}
                     left = work.with_videos(videos).readable(self.stages, {clip.clip_id for clip in missing})
                     progress = self._do(left, cpus, gpus)
-                self._close(forgotten, orphans=True)
-        scope = {item.video_id for item in work.videos} | {item.row["video_id"] for item in work.clips}
+                    progress = self._close(forgotten, left, progress, orphans=True)
+            else:
+                self._close(forgotten, work, progress, orphans=True)
+        scope = {item.video_id for item in work.videos} | self._videos_of(work)
         gone = [clip for clip in missing if clip.video_id not in redone]
         return replace(self._outcome(scope, work, progress, began), missing=gone)
 
@@ -143,11 +148,12 @@ class Job:
             if work:
                 with ray_session(self.address, self.verbose) as (cpus, gpus):
                     progress = self._do(work, cpus, gpus)
-            if work or interrupted:
-                self._close(set(), orphans=interrupted)
+                    progress = self._close(set(), work, progress, orphans=interrupted)
+            elif interrupted:
+                self._close(set(), work, progress, orphans=True)
         done = {item.clip_id for item in work.clips}
         gone = [missing[item.clip_id] for item in wanted.clips if item.clip_id not in done]
-        scope = {item.row["video_id"] for item in wanted.clips}
+        scope = self._videos_of(wanted)
         return replace(self._outcome(scope, work, progress, began), missing=gone)
 
     def _recover(self) -> bool:
@@ -178,13 +184,26 @@ class Job:
         describe(self.storage, self.pipeline.to_dict())
         if not work:
             return Progress()
+        whole = self._dataset_pools(work)
+        if not work.videos and not work.clips:
+            self.watcher.started(work, whole)
+            return Progress()
         stages = (
             self.stages if work.videos else self.stages.only({name for name, count in work.missing.items() if count})
         )
         idle = idle_gpus([*(stages.splitters if work.videos else ()), *stages.annotators], gpus)
         if idle:
             self.watcher.warned(idle)
-        return execute(self.storage, stages, work, cpus, gpus, self.watcher)
+        pools = share_out(
+            [spec.run for spec in stages.splitters], [(spec.name, spec.run) for spec in stages.annotators], cpus, gpus
+        )
+        self.watcher.started(work, [*pools, *whole])
+        return execute(self.storage, stages, work, pools, self.watcher)
+
+    def _dataset_pools(self, work: Remaining) -> list[Pool]:
+        """Those of the stages over the whole dataset that the work names."""
+        specs = [spec for spec in self.stages.dataset_annotators if spec.name in work.whole]
+        return [dataset_pool(spec.name, spec.run, *largest_machine()) for spec in specs]
 
     def _record_unreadable(self, sources: Sequence[IdentifiedSource]) -> None:
         for source in sources:
@@ -192,12 +211,31 @@ class Job:
             row = video_row(item, error_stage="source", error=source.error)
             journal.record_video(self.storage, video_table(row), clip_table([]), self.stages.fingerprint)
 
-    def _close(self, forgotten: set[str], *, orphans: bool) -> None:
+    def _close(self, forgotten: set[str], work: Remaining, progress: Progress, *, orphans: bool) -> Progress:
         self.watcher.working("writing the tables")
         journal.fold(self.storage, workers_gone=True)
         sweep(self.storage, forgotten, orphans)
+        if work.whole:
+            pools = self._dataset_pools(work)
+            progress = annotate_datasets(self.storage, self.stages, pools, self.watcher, progress, work.forced)
+        self._warn_of_old_tables()
         describe(self.storage, self.pipeline.to_dict())
         self.storage.delete([RUNNING])
+        return progress
+
+    def _warn_of_old_tables(self) -> None:
+        names = tables_left_behind(self.storage, self.stages)
+        if names:
+            self.watcher.warned(
+                f"{', '.join(names)}: not in this pipeline, and made before clips changed; brought up to date with: "
+                f"curation annotate {self.dataset_url} --stage NAME"
+            )
+
+    def _videos_of(self, work: Remaining) -> set[str]:
+        """Ids of the videos of the clips that the work is about."""
+        if work.whole:
+            return set(clips_of(self.storage, None)["video_id"].to_pylist())
+        return {item.row["video_id"] for item in work.clips}
 
     def _outcome(
         self, video_ids: set[str], work: Remaining, progress: Progress, began: float, updated: int = 0
