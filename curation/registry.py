@@ -13,7 +13,7 @@ import inspect
 from importlib.metadata import EntryPoint, entry_points
 
 from curation.errors import UserError
-from curation.stage import Annotator, Splitter, Stage
+from curation.stage import Annotator, DatasetAnnotator, Splitter, Stage
 from curation.suggestions import did_you_mean
 
 GROUP = "curation.stages"
@@ -80,16 +80,18 @@ def _load(entry_point: EntryPoint, where: str) -> type[Stage]:
         )
     if not _is_stage(found):
         raise UserError(
-            f"{where}: {entry_point.value} is not a Splitter or Annotator that can be made (curation.stage)"
+            f"{where}: {entry_point.value} is not a Splitter, Annotator or DatasetAnnotator that can be made "
+            "(curation.stage)"
         )
     if getattr(found, "name", None) != entry_point.name:
         mend = f"write {found.name} as the key" if hasattr(found, "name") else "give the class a name"
         raise UserError(f"{where}: the name of {entry_point.value} is not {entry_point.name}; {mend}")
-    if issubclass(found, Annotator) and not hasattr(found, "writes"):
+    if issubclass(found, (Annotator, DatasetAnnotator)) and not hasattr(found, "writes"):
         raise UserError(f"{where}: {entry_point.value} has no `writes`: which columns does it give?")
     loaded: type[Stage] = found
     return loaded
 
 
 def _is_stage(value: object) -> bool:
-    return inspect.isclass(value) and issubclass(value, (Splitter, Annotator)) and not inspect.isabstract(value)
+    kinds = (Splitter, Annotator, DatasetAnnotator)
+    return inspect.isclass(value) and issubclass(value, kinds) and not inspect.isabstract(value)

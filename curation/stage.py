@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, Protocol
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field
@@ -14,6 +14,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from curation.errors import ItemError, UserError
 from curation.video.sampling import FrameRequest, Frames
 from curation.video.types import SourceKind, SourceVideo, WrittenClip
+
+if TYPE_CHECKING:
+    from curation.dataset.clip_columns import ClipColumns
 
 MANIFEST = "manifest"
 
@@ -123,6 +126,14 @@ class Stage(ABC):
         """``reads``, and the columns that the parameters name. Must be quick and load no heavy library."""
         return self.reads
 
+    @classmethod
+    def settled(cls, config: StageConfig, columns: Collection[str]) -> StageConfig:
+        """``config`` with decided what it leaves open to the pipeline: ``columns`` are those that earlier stages give.
+
+        What was decided is what `plan` shows, dataset.json keeps and the fingerprint covers.
+        """
+        return config
+
     def gains_from_gpu(self) -> bool:
         """Whether the stage is much faster on a GPU: a run on a machine with GPUs that it gets none of tells so."""
         return False
@@ -186,3 +197,30 @@ class Annotator(Stage):
         An exception that is raised fails the batch; the engine then gives the clips one by one, so that only the bad
         ones fail.
         """
+
+
+class DatasetAnnotator(Stage):
+    """Turns all clips of a dataset at once into values: for facts that no batch of clips can tell, such as which clip
+    is a duplicate of which. ``writes`` gives the Parquet columns, as for an `Annotator`.
+
+    It runs as one Ray task when all clips have the annotations of the pipeline, and again whenever the clips or the
+    columns that it reads have changed; its whole table is replaced in one step. ``reads`` holds names of columns of
+    `clips` and of earlier stages; frames and manifests are read by annotators that come before it. Only other
+    `DatasetAnnotator`s can read its columns. Of its `RunPolicy` only ``num_cpus`` and ``num_gpus`` count.
+    """
+
+    writes: ClassVar[Mapping[str, pa.DataType]]
+
+    @abstractmethod
+    def annotate_all(self, clips: ClipColumns) -> Iterable[pa.Table]:
+        """Tables with clip_id, the columns of ``writes`` and ``<name>_error`` (null, or why a clip has no values):
+        together one row for each of ``clips``, in any order. A large column is never to be held in memory as a whole:
+        `ClipColumns.blocks` reads it piece by piece.
+
+        An exception fails all clips: they get nulls and its message.
+        """
+
+
+def columns_written(stage: type[Stage]) -> Mapping[str, pa.DataType]:
+    """The columns that an annotator of either kind writes; none for a splitter."""
+    return stage.writes if issubclass(stage, Annotator | DatasetAnnotator) else {}

@@ -45,7 +45,7 @@ def _show(pipeline: ResolvedPipeline, found: Estimate, output: str, address: str
     from curation.config import requirements
     from curation.contact_sheet import clock
     from curation.engine.cluster import local_resources
-    from curation.engine.resources import SOURCE_POOL, share_out
+    from curation.engine.resources import SOURCE_POOL, dataset_pool, share_out
 
     console = Console()
     stages = Table(
@@ -56,6 +56,7 @@ def _show(pipeline: ResolvedPipeline, found: Estimate, output: str, address: str
         splitters = [stage.run for stage in pipeline.splitters]
         annotators = [(stage.name, stage.run) for stage in pipeline.annotators]
         pools = {pool.name: pool for pool in share_out(splitters, annotators, cpus, gpus)}
+        pools |= {stage.name: dataset_pool(stage.name, stage.run, cpus, gpus) for stage in pipeline.dataset_annotators}
     else:
         pools = {}
     for stage in pipeline.stages:
@@ -72,6 +73,8 @@ def _show(pipeline: ResolvedPipeline, found: Estimate, output: str, address: str
                 str(stage.run.batch_size),
             ]
         )
+        if stage in pipeline.dataset_annotators:
+            shares[0], shares[-1] = "1, at the end", "all clips"
         stages.add_row(stage.name, values, *shares)
     console.print(stages)
     for _, requirement in requirements(pipeline):

@@ -36,7 +36,8 @@ def run_job(
 
     executor = InProcess(verbose) if in_process else OnRay(address, verbose)
     with ExitStack() as stack:
-        screen = Screen(quiet=quiet, log=_open_log(log, stack), stages=[stage.name for stage in pipeline.annotators])
+        names = [stage.name for stage in (*pipeline.annotators, *pipeline.dataset_annotators)]
+        screen = Screen(quiet=quiet, log=_open_log(log, stack), stages=names)
         with screen:
             outcome = do(Job(pipeline, dataset, executor, screen))
         summary = summarise(outcome)

@@ -8,7 +8,7 @@ from curation.config.pipeline import ResolvedPipeline, ResolvedStage
 from curation.dataset.schema import CLIPS
 from curation.errors import UserError
 from curation.registry import registered_stages
-from curation.stage import MANIFEST, Annotator, Requirement, Splitter, Stage
+from curation.stage import MANIFEST, DatasetAnnotator, Requirement, Splitter, Stage, columns_written
 
 CLIPS_INPUT = "clips"
 FRAMES_INPUT = "frames"
@@ -65,7 +65,7 @@ def _order_mistakes(pipeline: ResolvedPipeline) -> list[str]:
     return [
         f"{stage.place}: {stage.name}: must stand after {pipeline.splitters[-1].name}, which yields the clips"
         for stage in pipeline.stages[:last]
-        if stage in pipeline.annotators
+        if stage not in pipeline.splitters
     ]
 
 
@@ -73,7 +73,7 @@ def _column_mistakes(pipeline: ResolvedPipeline) -> list[str]:
     mistakes = []
     writer = dict.fromkeys((*CLIPS.names, FRAMES_INPUT, MANIFEST), "the engine")
     writer |= dict.fromkeys(CLIPS.names, "the table of clips")
-    for stage in pipeline.annotators:
+    for stage in (one for one in pipeline.stages if one not in pipeline.splitters):
         for column in (*_provides(stage.stage_class), f"{stage.name}_error"):
             if column in writer:
                 mistakes.append(
@@ -86,14 +86,28 @@ def _column_mistakes(pipeline: ResolvedPipeline) -> list[str]:
 def _input_mistakes(pipeline: ResolvedPipeline) -> list[str]:
     mistakes = []
     provided: set[str] = {MANIFEST}
+    of_whole: dict[str, str] = {}
     for index, stage in enumerate(pipeline.stages):
+        sees_whole = issubclass(stage.stage_class, DatasetAnnotator)
         for needed in stage.inputs:
+            if sees_whole and needed in (FRAMES_INPUT, MANIFEST):
+                mistakes.append(
+                    f'{stage.place}: {stage.name}: a stage that sees the whole dataset cannot read "{needed}"; '
+                    "let an annotator before it make a column of it"
+                )
+            elif not sees_whole and needed in of_whole:
+                mistakes.append(
+                    f'{stage.place}: {stage.name}: "{needed}" comes from {of_whole[needed]}, which sees the whole '
+                    f"dataset when all clips are annotated; {stage.name} would need it before"
+                )
             if needed in provided:
                 continue
             later = [other.name for other in pipeline.stages[index + 1 :] if needed in _provides(other.stage_class)]
             mend = f"; {later[0]} gives it: put it before {stage.name}" if later else _givers(needed)
             mistakes.append(f'{stage.place}: {stage.name}: nothing before it gives "{needed}"{mend}')
         provided.update(_provides(stage.stage_class))
+        if sees_whole:
+            of_whole |= dict.fromkeys(_provides(stage.stage_class), stage.name)
         if CLIPS_INPUT in provided:
             provided.update((FRAMES_INPUT, *CLIPS.names))
     return mistakes
@@ -106,7 +120,7 @@ def _opens_images(stage: type[Stage]) -> bool:
 def _provides(stage: type[Stage]) -> tuple[str, ...]:
     if issubclass(stage, Splitter):
         return stage.provides or (CLIPS_INPUT,)
-    return tuple(stage.writes) if issubclass(stage, Annotator) else ()
+    return tuple(columns_written(stage))
 
 
 def _givers(needed: str) -> str:

@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 from curation.config.pipeline import ResolvedPipeline, ResolvedStage
-from curation.stage import Annotator
+from curation.stage import columns_written
 
 LENGTH = 16
 
@@ -26,18 +26,18 @@ def split_fingerprint(pipeline: ResolvedPipeline) -> str:
 def annotator_fingerprint(pipeline: ResolvedPipeline, name: str) -> str:
     """As `stage_fingerprint`, and over the annotators whose columns the stage reads, and theirs in turn.
 
-    The splitters are not part of it: an annotation is a fact about a clip, and other clips have other ids.
+    The splitters are not part of it: an annotation is a fact about a clip, and other clips have other ids. Of a
+    `DatasetAnnotator` it is the part that the pipeline decides; `curation.engine.whole_dataset` adds the clips.
 
     Raises:
         UserError: the pipeline has no such stage.
     """
     stage = pipeline.stage(name)
     inputs = []
-    for earlier in pipeline.annotators:
+    for earlier in pipeline.stages:
         if earlier.name == name:
             break
-        assert issubclass(earlier.stage_class, Annotator)
-        if set(earlier.stage_class.writes) & set(stage.inputs):
+        if columns_written(earlier.stage_class).keys() & set(stage.inputs):
             inputs.append(annotator_fingerprint(pipeline, earlier.name))
     own = stage_fingerprint(stage)
     return _digest([own, *inputs]) if inputs else own

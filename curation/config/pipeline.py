@@ -7,9 +7,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curation.config.validation import validated
+from curation.dataset.schema import CLIPS
 from curation.errors import UserError
 from curation.registry import stage_class
-from curation.stage import Annotator, RunPolicy, Splitter, Stage, StageConfig
+from curation.stage import Annotator, DatasetAnnotator, RunPolicy, Splitter, Stage, StageConfig, columns_written
 from curation.suggestions import did_you_mean
 from curation.video.types import SourceKind
 
@@ -75,6 +76,10 @@ class ResolvedPipeline:
         return tuple(stage for stage in self.stages if issubclass(stage.stage_class, Annotator))
 
     @property
+    def dataset_annotators(self) -> tuple[ResolvedStage, ...]:
+        return tuple(stage for stage in self.stages if issubclass(stage.stage_class, DatasetAnnotator))
+
+    @property
     def opens(self) -> frozenset[SourceKind]:
         """The kinds of source that the splitters take."""
         return frozenset(
@@ -92,8 +97,17 @@ class ResolvedPipeline:
     def with_stage(self, stage: ResolvedStage) -> ResolvedPipeline:
         """The pipeline with this stage in the place of its namesake, or at the end."""
         if stage.name not in [one.name for one in self.stages]:
-            return replace(self, stages=(*self.stages, stage))
-        return replace(self, stages=tuple(stage if one.name == stage.name else one for one in self.stages))
+            return replace(self, stages=(*self.stages, stage)).settled()
+        return replace(self, stages=tuple(stage if one.name == stage.name else one for one in self.stages)).settled()
+
+    def settled(self) -> ResolvedPipeline:
+        """The pipeline with each stage's parameters as `Stage.settled` makes them from what earlier stages give."""
+        given = set(CLIPS.names)
+        stages = []
+        for stage in self.stages:
+            stages.append(replace(stage, config=stage.stage_class.settled(stage.config, given)))
+            given.update(columns_written(stage.stage_class))
+        return replace(self, stages=tuple(stages))
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values, for dataset.json."""

@@ -44,7 +44,7 @@ def resolve_pipeline(config_file: ConfigFile, name: str, overrides: Sequence[str
             mistakes.append(str(error))
     if mistakes:
         raise UserError("\n".join(mistakes))
-    return ResolvedPipeline(name, tuple(stages))
+    return ResolvedPipeline(name, tuple(stages)).settled()
 
 
 def override_stage(pipeline: ResolvedPipeline, name: str, overrides: Sequence[str]) -> ResolvedStage:

@@ -64,6 +64,7 @@ CLIPS = pa.schema(
         ("verified", pa.bool_()),
         ("mode", pa.string()),
         ("lost_s", pa.float64()),
+        ("sha256", pa.string()),
     ]
 )
 

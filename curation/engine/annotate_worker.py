@@ -96,15 +96,15 @@ class AnnotateWorker:
             if len(answers) != len(clips):
                 return [], f"returned {len(answers)} results for {len(clips)} clips"
             outcomes: list[Outcome] = [
-                ({}, _told(answer)) if isinstance(answer, ItemError) else (dict(answer), None) for answer in answers
+                ({}, told(answer)) if isinstance(answer, ItemError) else (dict(answer), None) for answer in answers
             ]
             pa.Table.from_pylist([values for values, _ in outcomes], schema=self.columns)
         except DiskFullError:
             raise
         except Exception as failure:
             if _is_device_lost(failure):
-                raise DeviceLostError(_told(failure)) from failure
-            return [], _told(failure)
+                raise DeviceLostError(told(failure)) from failure
+            return [], told(failure)
         return outcomes, None
 
     def _attempt(self, name: str) -> int:
@@ -136,8 +136,8 @@ def _batch_key(rows: Sequence[Mapping[str, Any]]) -> str:
     return "|".join(row["clip_id"] for row in rows)
 
 
-def _told(failure: Exception) -> str:
-    """Kind and message in one line of valid Unicode."""
+def told(failure: Exception) -> str:
+    """Kind and message of an exception in one line of valid Unicode."""
     return " ".join(f"{type(failure).__name__}: {failure}".split()).encode("utf-8", "replace").decode()
 
 

@@ -65,6 +65,14 @@ def ray_session(address: str | None, verbose: bool = False) -> Iterator[tuple[fl
             ray.shutdown()
 
 
+def largest_machine() -> tuple[float, float]:
+    """CPUs and GPUs of the machine with the most of them in the cluster that was joined."""
+    import ray
+
+    machines = [node["Resources"] for node in ray.nodes() if node["Alive"]]  # type: ignore[no-untyped-call]
+    return max((each.get("GPU", 0.0), each.get("CPU", 0.0)) for each in machines)[::-1]
+
+
 def stop_on_sigterm() -> None:
     """What Slurm, Kubernetes and `timeout` send ends a job as Ctrl-C does; Ray would end it with a crash report."""
     if threading.current_thread() is threading.main_thread():

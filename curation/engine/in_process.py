@@ -4,7 +4,7 @@ has started."""
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
@@ -13,16 +13,20 @@ from typing import Any
 import pyarrow as pa
 
 from curation.dataset import journal
+from curation.dataset.clip_columns import ColumnSource
 from curation.dataset.storage import Storage
 from curation.engine.annotate_worker import AnnotateWorker, DeviceLostError
 from curation.engine.cluster import local_resources, stop_on_sigterm
+from curation.engine.dataset_worker import annotate_dataset
 from curation.engine.executor import FOLD_EVERY_S, Capacity
 from curation.engine.identify import identify
 from curation.engine.ledger import Ledger, Progress
 from curation.engine.looking import looking
 from curation.engine.pipeline import Stages, worker_arguments
 from curation.engine.remaining import Remaining
+from curation.engine.resources import Pool
 from curation.engine.source_worker import SourceWorker
+from curation.engine.spec import StageSpec
 from curation.engine.watcher import Watcher
 from curation.engine.work import ClipItem, VideoItem, work_row
 from curation.errors import DiskFullError, UserError
@@ -46,19 +50,52 @@ class InProcess:
     def identify(self, sources: Sequence[str]) -> Iterable[dict[str, Any]]:
         return identify(sources)
 
+    def pools(self, stages: Stages, capacity: Capacity) -> list[Pool]:
+        """None: there is this process. A GPU that is asked for must be there."""
+        for spec in [*stages.splitters, *stages.annotators]:
+            _check_gpu(spec)
+        return []
+
+    def dataset_pool(self, spec: StageSpec, capacity: Capacity) -> Pool:
+        _check_gpu(spec)
+        return Pool(spec.name, 1, capacity.cpus, spec.run.num_gpus, spec.run.batch_size)
+
     def execute(
-        self, storage: Storage, stages: Stages, work: Remaining, capacity: Capacity, watcher: Watcher
+        self, storage: Storage, stages: Stages, pools: Sequence[Pool], work: Remaining, watcher: Watcher
     ) -> Progress:
-        _check_gpus(stages)
         ledger = Ledger()
-        watcher.started(work, [])
+        cpus, _ = local_resources(with_gpus=False)
         folded = time.monotonic()
+        with self._told(), looking(ledger, watcher):
+            for _ in _stream(stages.with_cpus(cpus), work, storage, ledger):
+                if time.monotonic() - folded > FOLD_EVERY_S:
+                    journal.fold(storage)
+                    folded = time.monotonic()
+        progress, events = ledger.look()
+        watcher.progressed(progress, events)
+        return progress
+
+    def annotate_dataset(
+        self,
+        storage: Storage,
+        spec: StageSpec,
+        sources: Mapping[str, ColumnSource],
+        inputs: str,
+        watcher: Watcher,
+        progress: Progress,
+    ) -> Progress:
+        ledger = Ledger(progress)
+        with self._told(), looking(ledger, watcher):
+            annotate_dataset(storage.location, ledger, spec, sources, inputs)
+        progress, events = ledger.look()
+        watcher.progressed(progress, events)
+        return progress
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        """What no item is to blame for, as a `UserError`."""
         try:
-            with looking(ledger, watcher):
-                for _ in _stream(stages.with_cpus(capacity.cpus), work, storage, ledger):
-                    if time.monotonic() - folded > FOLD_EVERY_S:
-                        journal.fold(storage)
-                        folded = time.monotonic()
+            yield
         except UserError:
             raise
         except (DiskFullError, DeviceLostError) as error:
@@ -68,18 +105,14 @@ class InProcess:
                 raise
             reason = " ".join(f"{type(error).__name__}: {error}".split())
             raise UserError(f"the pipeline stopped: {reason}; see it whole with --verbose") from error
-        progress, events = ledger.look()
-        watcher.progressed(progress, events)
-        return progress
 
 
-def _check_gpus(stages: Stages) -> None:
-    wanting = [spec.name for spec in [*stages.splitters, *stages.annotators] if spec.run.num_gpus]
-    if wanting:
+def _check_gpu(spec: StageSpec) -> None:
+    if spec.run.num_gpus:
         import torch
 
         if not torch.cuda.is_available():
-            raise UserError(f"{', '.join(wanting)}: run.num_gpus asks for a GPU and there is none here; set it to 0")
+            raise UserError(f"{spec.name}: run.num_gpus asks for a GPU and there is none here; set it to 0")
 
 
 def _stream(stages: Stages, work: Remaining, storage: Storage, ledger: Ledger) -> Iterator[pa.Table]:

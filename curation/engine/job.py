@@ -14,6 +14,7 @@ from curation.dataset.lock import only_writer
 from curation.dataset.storage import Storage
 from curation.dataset.sweep import sweep
 from curation.engine.carried import bring_up_to_date, settled, with_carried
+from curation.engine.dataset_stages import annotate_datasets
 from curation.engine.executor import Capacity, Executor
 from curation.engine.identify import IdentifiedSource, SourceIdentities, unreadable_id
 from curation.engine.idle_gpus import idle_gpus
@@ -21,9 +22,11 @@ from curation.engine.ledger import Progress
 from curation.engine.missing_media import MissingClip, missing_clips
 from curation.engine.on_ray import OnRay
 from curation.engine.pipeline import Stages, stages_of
-from curation.engine.remaining import Remaining, failures, lacking, ok_videos, remaining, video_items
+from curation.engine.remaining import Remaining, clips_of, failures, lacking, ok_videos, remaining, video_items
+from curation.engine.resources import Pool
 from curation.engine.rows import clip_table, video_row, video_table
 from curation.engine.watcher import Watcher
+from curation.engine.whole_dataset import tables_left_behind
 from curation.engine.work import VideoItem
 from curation.sources.discover import SourceRef
 
@@ -87,11 +90,13 @@ class Job:
                         f"clip files of {restored} video{'s' * (restored != 1)} are missing: split again"
                     )
                 progress = self._do(work, capacity)
-            unreadable = [source for source in found if source.error is not None]
-            self._record_unreadable(unreadable)
-            forgotten = {unreadable_id(source.source) for source in found if source.error is None}
-            orphans = interrupted or restored > 0 or work.stale > 0 or progress.videos_failed > 0
-            self._close(forgotten, orphans=orphans)
+                unreadable = [source for source in found if source.error is not None]
+                self._record_unreadable(unreadable)
+                forgotten = {unreadable_id(source.source) for source in found if source.error is None}
+                orphans = interrupted or restored > 0 or work.stale > 0 or progress.videos_failed > 0
+                self._fold(forgotten, orphans=orphans)
+                progress = self._do_whole(work, capacity, progress)
+            self._close()
         progress.videos_done += len(unreadable)
         progress.videos_failed += len(unreadable)
         return self._outcome({source.video_id for source in found}, work, progress, began, updated)
@@ -126,8 +131,10 @@ class Job:
                     redone = {item.video_id for item in videos}
                     left = work.with_videos(videos).readable(self.stages, {clip.clip_id for clip in missing})
                     progress = self._do(left, capacity)
-                self._close(forgotten, orphans=True)
-        scope = {item.video_id for item in work.videos} | {item.row["video_id"] for item in work.clips}
+                    self._fold(forgotten, orphans=True)
+                    progress = self._do_whole(left, capacity, progress)
+                self._close()
+        scope = {item.video_id for item in work.videos} | self._videos_of(work)
         gone = [clip for clip in missing if clip.video_id not in redone]
         return replace(self._outcome(scope, work, progress, began), missing=gone)
 
@@ -143,11 +150,15 @@ class Job:
             if work:
                 with self.executor.session() as capacity:
                     progress = self._do(work, capacity)
+                    self._fold(set(), orphans=interrupted)
+                    progress = self._do_whole(work, capacity, progress)
+            elif interrupted:
+                self._fold(set(), orphans=True)
             if work or interrupted:
-                self._close(set(), orphans=interrupted)
+                self._close()
         done = {item.clip_id for item in work.clips}
         gone = [missing[item.clip_id] for item in wanted.clips if item.clip_id not in done]
-        scope = {item.row["video_id"] for item in wanted.clips}
+        scope = self._videos_of(wanted)
         return replace(self._outcome(scope, work, progress, began), missing=gone)
 
     def _recover(self) -> bool:
@@ -178,13 +189,29 @@ class Job:
         describe(self.storage, self.pipeline.to_dict())
         if not work:
             return Progress()
+        whole = self._dataset_pools(work, capacity)
+        if not work.videos and not work.clips:
+            self.watcher.started(work, whole)
+            return Progress()
         stages = (
             self.stages if work.videos else self.stages.only({name for name, count in work.missing.items() if count})
         )
         idle = idle_gpus([*(stages.splitters if work.videos else ()), *stages.annotators], capacity.gpus)
         if idle:
             self.watcher.warned(idle)
-        return self.executor.execute(self.storage, stages, work, capacity, self.watcher)
+        pools = self.executor.pools(stages, capacity)
+        self.watcher.started(work, [*pools, *whole])
+        return self.executor.execute(self.storage, stages, pools, work, self.watcher)
+
+    def _dataset_pools(self, work: Remaining, capacity: Capacity) -> list[Pool]:
+        """Those of the stages over the whole dataset that the work names."""
+        specs = [spec for spec in self.stages.dataset_annotators if spec.name in work.whole]
+        return [self.executor.dataset_pool(spec, capacity) for spec in specs]
+
+    def _do_whole(self, work: Remaining, capacity: Capacity, progress: Progress) -> Progress:
+        """The stages over the whole dataset, when the tables that they read are folded."""
+        pools = self._dataset_pools(work, capacity)
+        return annotate_datasets(self.storage, self.stages, pools, self.executor, self.watcher, progress, work.forced)
 
     def _record_unreadable(self, sources: Sequence[IdentifiedSource]) -> None:
         for source in sources:
@@ -192,12 +219,26 @@ class Job:
             row = video_row(item, error_stage="source", error=source.error)
             journal.record_video(self.storage, video_table(row), clip_table([]), self.stages.fingerprint)
 
-    def _close(self, forgotten: set[str], *, orphans: bool) -> None:
+    def _fold(self, forgotten: set[str], *, orphans: bool) -> None:
         self.watcher.working("writing the tables")
         journal.fold(self.storage, workers_gone=True)
         sweep(self.storage, forgotten, orphans)
+
+    def _close(self) -> None:
+        names = tables_left_behind(self.storage, self.stages)
+        if names:
+            self.watcher.warned(
+                f"{', '.join(names)}: not in this pipeline, and made before clips changed; brought up to date with: "
+                f"curation annotate {self.dataset_url} --stage NAME"
+            )
         describe(self.storage, self.pipeline.to_dict())
         self.storage.delete([RUNNING])
+
+    def _videos_of(self, work: Remaining) -> set[str]:
+        """Ids of the videos of the clips that the work is about."""
+        if work.whole:
+            return set(clips_of(self.storage, None)["video_id"].to_pylist())
+        return {item.row["video_id"] for item in work.clips}
 
     def _outcome(
         self, video_ids: set[str], work: Remaining, progress: Progress, began: float, updated: int = 0

@@ -30,8 +30,9 @@ class Progress:
 class Ledger:
     """One per run."""
 
-    def __init__(self) -> None:
-        self._progress = Progress()
+    def __init__(self, progress: Progress | None = None) -> None:
+        """``progress``: what this run has done before."""
+        self._progress = progress or Progress()
         self._attempts: Counter[str] = Counter()
         self._events: deque[Event] = deque(maxlen=KEPT_EVENTS)
         self._in_flight: set[str] = set()
@@ -69,6 +70,16 @@ class Ledger:
         self.end_batch(key)
         self._progress.cpu_s[event["stage"]] += cpu_s
         self._progress.annotated[event["stage"]] += event["clips"]
+        self._progress.annotations_failed[event["stage"]] += event["failed"]
+        self._events.append({"event": "annotations", **event})
+
+    def advanced(self, stage: str, clips: int) -> None:
+        """A stage that sees the whole dataset is done with so many more clips."""
+        self._progress.annotated[stage] += clips
+
+    def dataset_annotated(self, event: Event, cpu_s: float) -> None:
+        """A stage that sees the whole dataset is done. The event has the keys stage, clips, failed."""
+        self._progress.cpu_s[event["stage"]] += cpu_s
         self._progress.annotations_failed[event["stage"]] += event["failed"]
         self._events.append({"event": "annotations", **event})
 

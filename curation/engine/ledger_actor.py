@@ -16,11 +16,11 @@ class LedgerActor(Ledger):
         self.actor = actor
 
     @classmethod
-    def start(cls) -> LedgerActor:
-        """A Ray session must be running."""
+    def start(cls, progress: Progress | None = None) -> LedgerActor:
+        """A Ray session must be running. ``progress``: what this run has done before."""
         import ray
 
-        return cls(ray.remote(Ledger).options(num_cpus=0, enable_task_events=False).remote())
+        return cls(ray.remote(Ledger).options(num_cpus=0, enable_task_events=False).remote(progress))
 
     def begin(self, video_id: str) -> int:
         import ray
@@ -40,6 +40,12 @@ class LedgerActor(Ledger):
 
     def clips_annotated(self, event: Event, cpu_s: float, key: str) -> None:
         self.actor.clips_annotated.remote(event, cpu_s, key)
+
+    def advanced(self, stage: str, clips: int) -> None:
+        self.actor.advanced.remote(stage, clips)
+
+    def dataset_annotated(self, event: Event, cpu_s: float) -> None:
+        self.actor.dataset_annotated.remote(event, cpu_s)
 
     def time_spent(self, cpu_s: Mapping[str, float]) -> None:
         self.actor.time_spent.remote(cpu_s)

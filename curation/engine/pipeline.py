@@ -10,7 +10,7 @@ from curation.config.fingerprint import annotator_fingerprint, split_fingerprint
 from curation.config.pipeline import ResolvedPipeline
 from curation.engine.resources import Pool
 from curation.engine.spec import StageSpec
-from curation.stage import MANIFEST, Annotator
+from curation.stage import MANIFEST, Annotator, DatasetAnnotator
 from curation.video.sampling import FrameRequest
 
 
@@ -20,6 +20,7 @@ class Stages:
 
     splitters: list[StageSpec]
     annotators: list[StageSpec]
+    dataset_annotators: list[StageSpec]
     fingerprint: str
 
     def with_pools(self, pools: Sequence[Pool]) -> Stages:
@@ -55,11 +56,17 @@ def stages_of(pipeline: ResolvedPipeline) -> Stages:
         StageSpec(stage.name, stage.stage_class, stage.config, stage.run, stage_fingerprint(stage))
         for stage in pipeline.splitters
     ]
-    annotators = [
+    others = [
         StageSpec(stage.name, stage.stage_class, stage.config, stage.run, annotator_fingerprint(pipeline, stage.name))
-        for stage in pipeline.annotators
+        for stage in pipeline.stages
+        if stage not in pipeline.splitters
     ]
-    return Stages(splitters, annotators, split_fingerprint(pipeline))
+    return Stages(
+        splitters,
+        [spec for spec in others if issubclass(spec.stage_class, Annotator)],
+        [spec for spec in others if issubclass(spec.stage_class, DatasetAnnotator)],
+        split_fingerprint(pipeline),
+    )
 
 
 def worker_arguments(stages: Stages, dataset_url: str, ledger: Any) -> tuple[dict[str, Any], list[dict[str, Any]]]:

@@ -16,6 +16,7 @@ from curation.dataset.storage import Storage, join
 from curation.engine.carried import carried, carried_columns
 from curation.engine.identify import IdentifiedSource
 from curation.engine.pipeline import Stages
+from curation.engine.whole_dataset import affected, out_of_date
 from curation.engine.work import ClipItem, VideoItem
 from curation.stage import MANIFEST
 
@@ -23,15 +24,18 @@ from curation.stage import MANIFEST
 @dataclass(frozen=True)
 class Remaining:
     """Work that is left. ``stale``: videos among ``videos`` that were split before with other parameters;
-    ``missing``: clips that lack each stage."""
+    ``missing``: clips that lack each stage; ``whole``: stages over the whole dataset to do when that is done, if they
+    are out of date then; ``forced``: those of them to do even if not."""
 
     videos: list[VideoItem]
     clips: list[ClipItem]
     stale: int
     missing: dict[str, int]
+    whole: tuple[str, ...] = ()
+    forced: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
-        return bool(self.videos or self.clips)
+        return bool(self.videos or self.clips or self.whole)
 
     def with_videos(self, videos: list[VideoItem]) -> Remaining:
         """Other videos, and the same clips but for those of these videos: they are made anew."""
@@ -51,7 +55,8 @@ class Remaining:
 
     def _with_clips(self, clips: list[ClipItem]) -> Remaining:
         left = Counter(stage for item in clips for stage in item.todo)
-        return replace(self, clips=clips, missing={stage: left[stage] for stage in self.missing})
+        kept = {stage: self.missing[stage] for stage in self.whole}
+        return replace(self, clips=clips, missing={**{stage: left[stage] for stage in self.missing}, **kept})
 
 
 def video_items(sources: Iterable[IdentifiedSource]) -> list[VideoItem]:
@@ -76,9 +81,10 @@ def remaining(
     stale = sum(item.video_id in split_before for item in videos)
     clips = clips_of(storage, {item.video_id for item in items} & done)
     missing = missing_annotations(storage, stages, clips)
-    return Remaining(
-        videos, clip_items(storage, stages, clips, missing), stale, {s: len(c) for s, c in missing.items()}
-    )
+    changing = {name for name, lacking in missing.items() if lacking}.union(out_of_date(storage, stages))
+    whole = affected(stages, changing, clips_change=bool(videos))
+    counts = {name: len(lacking) for name, lacking in missing.items()} | _all_clips(storage, whole)
+    return Remaining(videos, clip_items(storage, stages, clips, missing), stale, counts, whole)
 
 
 def failures(storage: Storage, stages: Stages, incomplete: Collection[str] = ()) -> Remaining:
@@ -93,9 +99,12 @@ def failures(storage: Storage, stages: Stages, incomplete: Collection[str] = ())
     here = set(clips["clip_id"].to_pylist())
     failed = {
         spec.name: here & table_of(storage, join(ANNOTATIONS, spec.name)).failed(f"{spec.name}_error")
-        for spec in stages.annotators
+        for spec in (*stages.annotators, *stages.dataset_annotators)
     }
-    return Remaining(videos, clip_items(storage, stages, clips, failed), 0, {s: len(c) for s, c in failed.items()})
+    forced = frozenset(spec.name for spec in stages.dataset_annotators if failed.pop(spec.name))
+    whole = affected(stages, forced.union(name for name in failed if failed[name]), clips_change=bool(videos))
+    counts = {name: len(clip_ids) for name, clip_ids in failed.items()} | _all_clips(storage, whole)
+    return Remaining(videos, clip_items(storage, stages, clips, failed), 0, counts, whole, forced)
 
 
 def ok_videos(storage: Storage) -> set[str]:
@@ -105,7 +114,11 @@ def ok_videos(storage: Storage) -> set[str]:
 
 
 def lacking(storage: Storage, stages: Stages, stage: str, *, again: bool) -> Remaining:
-    """All clips of the dataset that lack one stage's annotation; with ``again`` all clips."""
+    """All clips of the dataset that lack one stage's annotation; with ``again`` all clips. A stage over the whole
+    dataset itself where it is out of date, or ``again``."""
+    if stage in (spec.name for spec in stages.dataset_annotators):
+        whole = (stage,) if again or stage in out_of_date(storage, stages) else ()
+        return Remaining([], [], 0, _all_clips(storage, whole), whole, frozenset(whole))
     clips = clips_of(storage, None)
     missing = {
         name: ids if name == stage else set() for name, ids in missing_annotations(storage, stages, clips).items()
@@ -123,6 +136,14 @@ def clips_of(storage: Storage, video_ids: set[str] | None) -> pa.Table:
     if video_ids is None:
         return clips
     return clips.filter(pc.is_in(clips["video_id"], value_set=pa.array(sorted(video_ids), pa.string())))
+
+
+def _all_clips(storage: Storage, whole: Collection[str]) -> dict[str, int]:
+    """For each stage over the whole dataset how many clips there are."""
+    if not whole:
+        return {}
+    clips = table_of(storage, CLIPS).read(["clip_id"])
+    return dict.fromkeys(whole, clips.num_rows if clips is not None else 0)
 
 
 def missing_annotations(storage: Storage, stages: Stages, clips: pa.Table) -> dict[str, set[str]]:

@@ -62,6 +62,22 @@ def share_out(
     ]
 
 
+def dataset_pool(name: str, run: RunPolicy, cpus: float, gpus: float) -> Pool:
+    """The one task of a stage that sees the whole dataset, on a machine with so many CPUs and GPUs: it runs when all
+    others are done, and ``auto`` gives it all CPUs.
+
+    Raises:
+        UserError: the stage asks for more than the machine has.
+    """
+    wanted = cpus if run.num_cpus == "auto" else run.num_cpus
+    for key, asked, there, what in (("num_cpus", wanted, cpus, "CPUs"), ("num_gpus", run.num_gpus, gpus, "GPUs")):
+        if asked > there:
+            raise UserError(
+                f"{name} asks for {asked:g} {what} and the largest machine has {there:g}; lower {name}.run.{key}"
+            )
+    return Pool(name, 1, wanted, run.num_gpus, run.batch_size)
+
+
 def _together(splitters: Sequence[RunPolicy]) -> RunPolicy:
     """All splitters run in one pool: the largest of what they ask for."""
     counts = [run.concurrency for run in splitters if run.concurrency != "auto"]

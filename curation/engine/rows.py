@@ -41,6 +41,7 @@ def clip_row(video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
         "verified": clip.verified,
         "mode": clip.mode,
         "lost_s": clip.lost_s,
+        "sha256": digest,
     }
 
 

@@ -140,11 +140,11 @@ def test_mistakes_in_overrides(write: Write, override: str, expected: str) -> No
         ),
         (
             f"motion: {{use: {STAGES}:NOT_A_STAGE}}",
-            f"15: motion.use: {STAGES}:NOT_A_STAGE is not a Splitter or Annotator that can be made (curation.stage)",
+            f"15: motion.use: {STAGES}:NOT_A_STAGE is not a Splitter, Annotator or DatasetAnnotator that can be made (curation.stage)",
         ),
         (
             f"unfinished: {{use: {STAGES}:Unfinished}}",
-            f"15: unfinished.use: {STAGES}:Unfinished is not a Splitter or Annotator that can be made (curation.stage)",
+            f"15: unfinished.use: {STAGES}:Unfinished is not a Splitter, Annotator or DatasetAnnotator that can be made (curation.stage)",
         ),
     ],
 )
