@@ -96,9 +96,17 @@ class Storage:
             found = self.fs.find(self.path(folder))
         except FileNotFoundError:
             return []
-        start = len(self.root.lstrip("/")) + 1
-        names = (str(path).lstrip("/")[start:] for path in found)
+        names = (self._name(str(path)) for path in found)
         return sorted(name for name in names if name.endswith(suffix) and ASIDE not in name)
+
+    def sizes(self, folder: str, suffix: str = "") -> dict[str, int]:
+        """Bytes of all published files below ``folder``, by name, sorted."""
+        try:
+            found = self.fs.find(self.path(folder), detail=True)
+        except FileNotFoundError:
+            return {}
+        sizes = {self._name(path): int(info["size"]) for path, info in found.items()}
+        return {name: sizes[name] for name in sorted(sizes) if name.endswith(suffix) and ASIDE not in name}
 
     def delete(self, names: list[str]) -> None:
         """Remove files; those that are gone already are no error."""
@@ -117,6 +125,9 @@ class Storage:
         if self.is_local:
             for path in Path(self.root).rglob(f"{ASIDE}*"):
                 path.unlink(missing_ok=True)
+
+    def _name(self, path: str) -> str:
+        return path.lstrip("/")[len(self.root.lstrip("/")) + 1 :]
 
     @contextmanager
     def _aside(self, name: str) -> Iterator[Path]:
