@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import errno
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO, cast
 
 import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from curation.errors import DiskFullError, UserError
+from curation.scratch import scratch_space
 
 ASIDE = ".aside-"
 
@@ -74,6 +77,19 @@ class Storage:
                     if error.errno != errno.EXDEV:
                         raise
                     self.fs.cp_file(str(local), str(aside))
+
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A new file, published when the body ends; where it fails, nothing is."""
+        if self.is_local:
+            with _disk_full(self.path(name)), self._aside(name) as aside, aside.open("wb") as file:
+                yield file
+            return
+        with tempfile.NamedTemporaryFile() as scratch:
+            with scratch_space():
+                yield cast("BinaryIO", scratch)
+                scratch.flush()
+            self.put_file(Path(scratch.name), name)
 
     def read_bytes(self, name: str) -> bytes:
         """The content of a file. Raises FileNotFoundError."""

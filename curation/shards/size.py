@@ -1,0 +1,38 @@
+"""How large a shard may be: a number of samples, or of bytes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from curation.errors import UserError
+
+_UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "KI": 2**10, "MI": 2**20, "GI": 2**30}
+_TEXT = re.compile(r"(?P<number>\d+(\.\d+)?)\s*((?P<unit>[KMG]I?|)B)?", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class ShardSize:
+    """Exactly one of the two is set."""
+
+    samples: int | None = None
+    num_bytes: int | None = None
+
+    @classmethod
+    def parse(cls, text: str) -> ShardSize:
+        """``"1000"`` are samples; ``"1GB"``, ``"500 MB"``, ``"1.5GiB"`` are bytes.
+
+        Raises:
+            UserError: it is neither, or zero.
+        """
+        match = _TEXT.fullmatch(text.strip())
+        if match is None or (match["unit"] is None and "." in match["number"]):
+            raise UserError(f'--shard-size: a number of samples such as 1000, or of bytes such as 1GB, not "{text}"')
+        size = int(float(match["number"]) * _UNITS[(match["unit"] or "").upper()])
+        if size < 1:
+            raise UserError(f"--shard-size {text}: a shard holds one sample or more")
+        return cls(samples=size) if match["unit"] is None else cls(num_bytes=size)
+
+    def to_dict(self) -> dict[str, int]:
+        """For the manifest: {"samples": n} or {"bytes": n}."""
+        return {"samples": self.samples} if self.samples is not None else {"bytes": self.num_bytes or 0}
