@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import tempfile
 import uuid
@@ -95,6 +96,15 @@ class Storage:
         """The content of a file. Raises FileNotFoundError."""
         return bytes(self.fs.cat_file(self.path(name)))
 
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` up to ``stop``. Raises FileNotFoundError."""
+        return bytes(self.fs.cat_file(self.path(name), start=start, end=stop))
+
+    def sha256(self, name: str) -> str:
+        """The hash of a file's content in hex. Raises FileNotFoundError."""
+        with self.fs.open(self.path(name), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+
     def exists(self, name: str = "") -> bool:
         return bool(self.fs.exists(self.path(name)))
 
@@ -112,9 +122,17 @@ class Storage:
             found = self.fs.find(self.path(folder))
         except FileNotFoundError:
             return []
-        start = len(self.root.lstrip("/")) + 1
-        names = (str(path).lstrip("/")[start:] for path in found)
+        names = (self._name(str(path)) for path in found)
         return sorted(name for name in names if name.endswith(suffix) and ASIDE not in name)
+
+    def sizes(self, folder: str, suffix: str = "") -> dict[str, int]:
+        """Bytes of all published files below ``folder``, by name, sorted."""
+        try:
+            found = self.fs.find(self.path(folder), detail=True)
+        except FileNotFoundError:
+            return {}
+        sizes = {self._name(path): int(info["size"]) for path, info in found.items()}
+        return {name: sizes[name] for name in sorted(sizes) if name.endswith(suffix) and ASIDE not in name}
 
     def delete(self, names: list[str]) -> None:
         """Remove files; those that are gone already are no error."""
@@ -133,6 +151,9 @@ class Storage:
         if self.is_local:
             for path in Path(self.root).rglob(f"{ASIDE}*"):
                 path.unlink(missing_ok=True)
+
+    def _name(self, path: str) -> str:
+        return path.lstrip("/")[len(self.root.lstrip("/")) + 1 :]
 
     @contextmanager
     def _aside(self, name: str) -> Iterator[Path]:

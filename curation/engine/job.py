@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from curation.config.fingerprint import parameters_by_fingerprint
 from curation.config.pipeline import ResolvedPipeline
 from curation.dataset import journal
 from curation.dataset.dataset import Dataset
@@ -175,7 +176,7 @@ class Job:
 
     def _do(self, work: Remaining, cpus: float, gpus: float) -> Progress:
         self.storage.write_bytes(RUNNING, b"")
-        describe(self.storage, self.pipeline.to_dict())
+        describe(self.storage, self.pipeline.to_dict(), parameters_by_fingerprint(self.pipeline))
         if not work:
             return Progress()
         stages = (
@@ -196,7 +197,7 @@ class Job:
         self.watcher.working("writing the tables")
         journal.fold(self.storage, workers_gone=True)
         sweep(self.storage, forgotten, orphans)
-        describe(self.storage, self.pipeline.to_dict())
+        describe(self.storage, self.pipeline.to_dict(), parameters_by_fingerprint(self.pipeline))
         self.storage.delete([RUNNING])
 
     def _outcome(

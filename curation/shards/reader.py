@@ -1,0 +1,87 @@
+"""Reading samples of packed shards in any order, through the index: one range of one file per member."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+
+from curation.dataset.storage import Storage
+from curation.shards.folder import INDEX
+from curation.shards.manifest import read_index, read_manifest
+from curation.shards.record import KEY, SHARD
+from curation.shards.sample import ANNOTATIONS, CAPTION
+
+Content = bytes | str | dict[str, Any]
+
+
+class ShardReader:
+    """A shards folder as a sequence of samples: a map-style dataset for `torch.utils.data.DataLoader`. Picklable.
+
+    >>> shards = ShardReader("s3://bucket/lvd/shards/lvd-f")
+    >>> sample = shards[0]                    # {"__key__": …, "mp4": bytes, "json": {…}, "txt": "…"}
+    >>> shards.read(shards.position(key), "json")
+    """
+
+    def __init__(self, url: str) -> None:
+        """Raises `UserError` where ``url`` holds no whole shards."""
+        self.storage = Storage(url)
+        self.manifest = read_manifest(self.storage)
+        self.index: pa.Table = read_index(self.storage)
+        names = set(self.index.column_names)
+        sizes = [name.removesuffix("_size") for name in self.index.column_names if name.endswith("_size")]
+        self.members = [name for name in sizes if f"{name}_offset" in names]
+        self._positions: dict[str, int] | None = None
+
+    def __len__(self) -> int:
+        return int(self.index.num_rows)
+
+    def __getitem__(self, position: int) -> dict[str, Any]:
+        """All members of a sample, by extension, those of text decoded, and its key as ``__key__``."""
+        if not -len(self) <= position < len(self):
+            raise IndexError(position)
+        position %= len(self)
+        found: dict[str, Any] = {"__key__": self.key(position)}
+        for member in self.members:
+            if self._value(f"{member}_offset", position) is not None:
+                found[member] = decoded(member, self.read(position, member))
+        return found
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        return (self[position] for position in range(len(self)))
+
+    def key(self, position: int) -> str:
+        """The clip_id of a sample."""
+        return str(self._value(KEY, position))
+
+    def position(self, key: str) -> int:
+        """The place of a sample. Raises KeyError."""
+        if self._positions is None:
+            self._positions = {key: position for position, key in enumerate(self.index[KEY].to_pylist())}
+        return self._positions[key]
+
+    def read(self, position: int, member: str) -> bytes:
+        """The bytes of one member of a sample.
+
+        Raises:
+            KeyError: the sample has no such member.
+        """
+        start = self._value(f"{member}_offset", position) if member in self.members else None
+        if start is None:
+            raise KeyError(f"{self.key(position)}.{member}: not in {self.storage.url}/{INDEX}")
+        return self.storage.read_range(
+            str(self._value(SHARD, position)), start, start + self._value(f"{member}_size", position)
+        )
+
+    def _value(self, column: str, position: int) -> Any:
+        return self.index[column][position].as_py()
+
+
+def decoded(member: str, data: bytes) -> Content:
+    """JSON as values, captions as text, anything else as it is."""
+    if member == ANNOTATIONS:
+        values: dict[str, Any] = json.loads(data)
+        return values
+    return data.decode() if member == CAPTION else data
