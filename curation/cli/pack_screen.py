@@ -72,9 +72,8 @@ def print_packed(packed: Packed, url: str) -> None:
     table.add_column()
     table.add_row("samples", f"{counts['samples']} ({clock(counts['seconds'])} of video)")
     there = counts["shards"] - packed.written
-    table.add_row(
-        "shards", f"{counts['shards']}, {decimal(counts['bytes'])}" + (f" ({there} there already)" if there > 0 else "")
-    )
+    already = f" ({there} there already)" if there > 0 else ""
+    table.add_row("shards", f"{counts['shards']}, {decimal(counts['bytes'])}{already}")
     if packed.deleted:
         table.add_row("deleted", f"{len(packed.deleted)} shards of an earlier pack")
     if counts["without_caption"]:

@@ -10,7 +10,6 @@ from dataclasses import asdict, fields
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 import curation
@@ -27,7 +26,7 @@ _MEMBERS = [f"{extension}_{what}" for extension in (MEDIA, ANNOTATIONS, CAPTION)
 
 
 def manifest_of(settings: Mapping[str, Any], shards: Sequence[Shard], left_out: Sequence[LeftOut]) -> dict[str, Any]:
-    """The content of manifest.json. ``settings``: how the shards were made; ``left_out``: clips that none of them has."""
+    """The content of manifest.json. ``settings``: how shards were made; ``left_out``: clips that none of them has."""
     return {
         "format_version": FORMAT_VERSION,
         "code_version": curation.__version__,
@@ -138,7 +137,7 @@ def _index_bytes(tables: Sequence[pa.Table]) -> bytes:
     ordered = [*(name for name in first if name in index.column_names), *sorted(set(index.column_names) - set(first))]
     buffer = pa.BufferOutputStream()
     pq.write_table(index.select(ordered), buffer, compression="zstd", row_group_size=ROWS_PER_GROUP)
-    return buffer.getvalue().to_pybytes()
+    return bytes(buffer.getvalue().to_pybytes())
 
 
 def _wids(manifest: Mapping[str, Any]) -> dict[str, Any]:

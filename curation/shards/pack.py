@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -128,8 +128,9 @@ class Packer:
         """The clips to pack, as `plan_shards` wants them, and those that the dataset has no longer."""
         connection = wide(self.storage, ["clip_id", "video_id", "bytes"])
         connection.register("kept", pa.table({"clip_id": self.selection.kept}))
+        taken = f"clips.bytes + {BYTES_BESIDE_MEDIA} AS bytes"
         clips = connection.sql(
-            f"SELECT clip_id, video_id, clips.bytes + {BYTES_BESIDE_MEDIA} AS bytes FROM kept JOIN clips USING (clip_id)"
+            f"SELECT clip_id, video_id, {taken} FROM kept JOIN clips USING (clip_id)"
         ).to_arrow_table()
         missing = set(self.selection.kept.to_pylist()).difference(clips["clip_id"].to_pylist())
         return clips, [LeftOut(clip_id, None, "the dataset has it no longer") for clip_id in sorted(missing)]

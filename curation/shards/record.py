@@ -51,7 +51,7 @@ class ShardRecord:
         buffer = pa.BufferOutputStream()
         with pa.ipc.new_file(buffer, table.schema) as file:
             file.write_table(table)
-        return buffer.getvalue().to_pybytes()
+        return bytes(buffer.getvalue().to_pybytes())
 
     @classmethod
     def from_bytes(cls, data: bytes) -> ShardRecord:

@@ -31,8 +31,8 @@ ORIGIN = (
 
 @dataclass(frozen=True)
 class Sample:
-    """A clip to be packed, picklable. ``media``, ``num_bytes``: its file in the dataset; ``annotations``: the content of
-    ``key.json``; ``caption``: that of ``key.txt``; ``vectors``: lists of numbers, by column."""
+    """A clip to be packed. ``media``, ``num_bytes``: its file in the dataset; ``annotations``: the content of
+    ``key.json``; ``caption``: that of ``key.txt``; ``vectors``: lists of numbers, by column. Picklable."""
 
     key: str
     media: str

@@ -18,7 +18,7 @@ from av.video.stream import VideoStream
 
 from curation.errors import ItemError
 from curation.video.displayed_frame import Orientation, displayed_array
-from curation.video.encoding import write_mp4
+from curation.video.encoding import Encoder, write_mp4
 from curation.video.probe import probe
 from curation.video.reader import decode_frames, open_video, reason
 
@@ -26,7 +26,7 @@ Codec = Literal["h264", "hevc"]
 Picture = tuple[int, npt.NDArray[np.uint8]]
 TimedFrame = tuple[Fraction, av.VideoFrame]
 
-ENCODERS: dict[Codec, str] = {"h264": "libx264", "hevc": "libx265"}
+ENCODERS: dict[Codec, Encoder] = {"h264": "libx264", "hevc": "libx265"}
 DEFAULT_CRF: dict[Codec, int] = {"h264": 20, "hevc": 22}
 # Containers round time stamps to their unit: a frame that comes this much late is in time, and 30000/1001 is 30.
 _TOLERANCE_S = Fraction(1, 1000)
@@ -55,7 +55,7 @@ class Transcode:
         return DEFAULT_CRF[self.codec] if self.crf is None else self.crf
 
     def options(self) -> dict[str, str]:
-        """Options of the encoder. One thread, and of x264 no macroblock trees: they make bytes vary with the machine."""
+        """Options of the encoder. One thread, and no macroblock trees in x264: both make bytes vary."""
         keyframes = f"keyint={self.gop}:min-keyint={self.gop}:scenecut=0"
         if self.codec == "h264":
             return {"crf": str(self.quality), "preset": "veryfast", "mbtree": "0", "x264-params": keyframes}

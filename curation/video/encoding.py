@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from fractions import Fraction
-from typing import BinaryIO
+from typing import BinaryIO, Literal
 
 import av
 import numpy as np
 import numpy.typing as npt
 from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
+
+Encoder = Literal["libx264", "libx265"]
 
 
 def write_mp4(
@@ -20,7 +22,7 @@ def write_mp4(
     time_base: Fraction,
     rate: Fraction,
     gop: int,
-    encoder: str,
+    encoder: Encoder,
     options: Mapping[str, str],
 ) -> None:
     """Write pictures, RGB uint8 [h, w, 3], each with its PTS in units of ``time_base``. Same pictures, same bytes.
