@@ -110,10 +110,9 @@ def _transcode(
 
 
 def _check_up_to_date(storage: Storage, selection: Selection) -> None:
-    from curation.dataset.fingerprint import dataset_fingerprint
     from curation.errors import UserError
 
-    if selection.dataset_fingerprint != dataset_fingerprint(storage):
+    if selection.is_stale(storage):
         raise UserError(
             f"{storage.url}: the tables have changed since {selection.name} was applied; apply it again: "
             f"curation filter {storage.url} --filter {selection.name}, or pack the old selection with --stale-ok"

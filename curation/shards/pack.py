@@ -127,12 +127,13 @@ class Packer:
     def _selected(self) -> tuple[pa.Table, list[LeftOut]]:
         """The clips to pack, as `plan_shards` wants them, and those that the dataset has no longer."""
         connection = wide(self.storage, ["clip_id", "video_id", "bytes"])
-        connection.register("kept", pa.table({"clip_id": self.selection.kept}))
+        kept = self.selection.kept_ids()
+        connection.register("kept", pa.table({"clip_id": pa.array(kept, pa.string())}))
         taken = f"clips.bytes + {BYTES_BESIDE_MEDIA} AS bytes"
         clips = connection.sql(
             f"SELECT clip_id, video_id, {taken} FROM kept JOIN clips USING (clip_id)"
         ).to_arrow_table()
-        missing = set(self.selection.kept.to_pylist()).difference(clips["clip_id"].to_pylist())
+        missing = set(kept).difference(clips["clip_id"].to_pylist())
         return clips, [LeftOut(clip_id, None, "the dataset has it no longer") for clip_id in sorted(missing)]
 
     def _usable(self, verify: bool) -> dict[str, ShardRecord]:
@@ -185,8 +186,8 @@ class Packer:
         settings, selection = self.settings, self.selection
         return {
             "filter": selection.name,
-            "rules": selection.filter,
-            "resolved": selection.resolved,
+            "filter_as_written": selection.filter,
+            "filter_resolved": selection.resolved,
             "dataset_fingerprint": dataset_fingerprint(self.storage),
             "selection_fingerprint": selection.dataset_fingerprint,
             "seed": settings.seed,

@@ -54,6 +54,15 @@ class Sample:
         return {**self.annotations, **facts, PROVENANCE: provenance}
 
 
+def numbers_of(annotations: Mapping[str, Any]) -> dict[str, Any]:
+    """The numbers among the fields of ``key.json``, for the index; truth values are none."""
+    return {
+        name: value
+        for name, value in annotations.items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+
+
 def to_json(values: Mapping[str, Any]) -> bytes:
     """Compact UTF-8; NaN and infinities, which JSON has not, are null; dates are ISO 8601."""
     return json.dumps(_plain(values), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()

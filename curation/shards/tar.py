@@ -59,9 +59,11 @@ class TarWriter:
         self._put(bytes(-len(data) % tarfile.BLOCKSIZE))
         return offset
 
-    def copy(self, raw: bytes) -> None:
-        """Write members as they stand in another tar file: headers, contents and padding."""
+    def copy(self, raw: bytes) -> int:
+        """Write a member as it stands in another file: header, content, padding; returns as `add`."""
+        offset = self.num_bytes + tarfile.BLOCKSIZE
         self._put(raw)
+        return offset
 
     def _put(self, data: bytes) -> None:
         self._pending.append(data)

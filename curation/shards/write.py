@@ -22,7 +22,7 @@ from curation.errors import ItemError
 from curation.scratch import scratch_space
 from curation.shards.folder import record_name
 from curation.shards.record import KEY, SHARD, LeftOut, Shard, ShardRecord
-from curation.shards.sample import ANNOTATIONS, CAPTION, MEDIA, PROVENANCE, VECTOR, Sample, to_json
+from curation.shards.sample import ANNOTATIONS, CAPTION, MEDIA, PROVENANCE, VECTOR, Sample, numbers_of, to_json
 from curation.shards.tar import TarWriter
 from curation.shards.transcode import PackedMedia, Transcode, transcode
 
@@ -143,8 +143,7 @@ def _add(tar: TarWriter, sample: Sample, data: bytes, annotations: Mapping[str, 
     members = {MEDIA: data, ANNOTATIONS: to_json(annotations), CAPTION: sample.caption.encode()}
     for name, values in sample.vectors.items():
         members[f"{name}.{VECTOR}"] = _npy(values)
-    numbers = {name: value for name, value in annotations.items() if isinstance(value, int | float)}
-    found: dict[str, Any] = {name: value for name, value in numbers.items() if not isinstance(value, bool)}
+    found = numbers_of(annotations)
     for extension, content in members.items():
         found[f"{extension}_offset"] = tar.add(f"{sample.key}.{extension}", content)
         found[f"{extension}_size"] = len(content)
