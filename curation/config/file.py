@@ -66,13 +66,26 @@ class PipelineEntry:
 
 
 @dataclass(frozen=True)
+class FilterEntry:
+    """A filter as it is written, and the document it stands in."""
+
+    name: str
+    values: Mapping[str, Any]
+    document: Document
+
+    def place(self, keys: Keys = ()) -> str:
+        """``file:line`` of a key below this filter."""
+        return self.document.place(("filters", self.name, *keys))
+
+
+@dataclass(frozen=True)
 class ConfigFile:
     """What a run can name. ``path`` is the file that was read; what it does not define comes from the file that is
     installed with the package, name by name."""
 
     path: Path
     pipelines: Mapping[str, PipelineEntry]
-    filters: Mapping[str, Mapping[str, Any]]
+    filters: Mapping[str, FilterEntry]
     recipes: Mapping[str, Mapping[str, Any]]
 
 
@@ -121,4 +134,5 @@ def _read(path: Path) -> ConfigFile:
         raise UserError(f"{path}: should hold the sections pipelines, filters and recipes")
     spec = validated(FileSpec, data, name="", place=document.place)
     pipelines = {name: PipelineEntry(name, pipeline, document) for name, pipeline in spec.pipelines.items()}
-    return ConfigFile(path, pipelines, spec.filters, spec.recipes)
+    filters = {name: FilterEntry(name, values, document) for name, values in spec.filters.items()}
+    return ConfigFile(path, pipelines, filters, spec.recipes)

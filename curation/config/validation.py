@@ -66,7 +66,7 @@ def _text(detail: Mapping[str, Any], model: type[BaseModel], keys: Keys) -> str:
     kind, message = detail["type"], str(detail["msg"])
     if kind == "extra_forbidden":
         owner = _model_at(model, keys[:-1])
-        return "unknown key" + did_you_mean(str(keys[-1]), owner.model_fields if owner else ())
+        return "unknown key" + did_you_mean(str(keys[-1]), _keys_of(owner) if owner else ())
     if kind == "missing":
         return "is missing"
     if kind in ("dict_type", "model_type"):
@@ -79,6 +79,11 @@ def _text(detail: Mapping[str, Any], model: type[BaseModel], keys: Keys) -> str:
         expected = [option.strip("'") for option in detail["ctx"]["expected"].replace(" or ", ", ").split(", ")]
         return message + did_you_mean(detail["input"], expected)
     return message.removeprefix("Value error, ").removeprefix("Assertion failed, ")
+
+
+def _keys_of(model: type[BaseModel]) -> list[str]:
+    """Its keys as they are written: the alias of a field that has one."""
+    return [field.alias or name for name, field in model.model_fields.items()]
 
 
 def _joined(texts: Sequence[str], value: Any) -> str:

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import pyarrow as pa
+
+Kind = Literal["number", "text", "truth value", "other"]
 
 
 def common_schema(schemas: Sequence[pa.Schema]) -> pa.Schema:
@@ -38,6 +40,16 @@ def conform(rows: pa.Table, schema: pa.Schema) -> pa.Table:
 def as_text(value: Any) -> str:
     """A value of a manifest as text: lists, objects and truth values as JSON, dates in ISO 8601."""
     return json.dumps(value, ensure_ascii=False, default=str) if isinstance(value, bool | list | dict) else str(value)
+
+
+def kind_of(column: pa.DataType) -> Kind:
+    """What can be asked of the values of a column."""
+    types = pa.types
+    if types.is_integer(column) or types.is_floating(column) or types.is_decimal(column):
+        return "number"
+    if types.is_string(column) or types.is_large_string(column) or types.is_string_view(column):
+        return "text"
+    return "truth value" if types.is_boolean(column) else "other"
 
 
 def _common_type(types: Iterable[pa.DataType]) -> pa.DataType:

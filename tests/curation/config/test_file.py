@@ -29,7 +29,7 @@ def test_names_that_the_file_does_not_define_come_from_the_installed_one(write: 
     write("pipelines: {quickstart: {stages: []}}\nfilters: {mine: {rules: []}}\n")
     config = load_config()
     assert config.pipelines["quickstart"].spec.stages == []
-    assert config.filters["mine"] == {"rules": []}
+    assert config.filters["mine"].values == {"rules": []}
     assert {"lvd"} < set(config.pipelines)
     assert "lvd-f" in config.filters
 
