@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from curation.cli.options import Address, Config, Inputs, Limit, Log, Output, Overrides, Pipeline, Quiet, Verbose
@@ -16,6 +18,9 @@ def command(
     config: Config = None,
     overrides: Overrides = None,
     limit: Limit = None,
+    readmit: Annotated[
+        bool, typer.Option("--readmit", help="Take in again what `curation remove` took out of DATASET.")
+    ] = False,
     address: Address = None,
     quiet: Quiet = False,
     log: Log = None,
@@ -27,6 +32,8 @@ def command(
 
     Exit status: 0 all done; 1 some items failed; 2 the request cannot run.
     """
+    from dataclasses import replace
+
     from curation.cli.session import run_job
     from curation.config import check_pipeline, load_config, resolve_pipeline
     from curation.sources.discover import discover
@@ -35,6 +42,12 @@ def command(
     check_pipeline(resolved)
     sources = discover(inputs, limit, exclude=[output], images="image" in resolved.opens)
     status = run_job(
-        resolved, output, lambda job: job.run(sources), address=address, quiet=quiet, log=log, verbose=verbose
+        resolved,
+        output,
+        lambda job: replace(job, readmit=readmit).run(sources),
+        address=address,
+        quiet=quiet,
+        log=log,
+        verbose=verbose,
     )
     raise typer.Exit(status)

@@ -23,6 +23,7 @@ from curation.engine.ledger import Progress
 from curation.engine.missing_media import MissingClip, missing_clips
 from curation.engine.pipeline import Stages, stages_of
 from curation.engine.remaining import Remaining, failures, lacking, ok_videos, remaining, video_items
+from curation.engine.removed_sources import RemovedSources
 from curation.engine.rows import clip_table, video_row, video_table
 from curation.engine.watcher import Watcher
 from curation.engine.work import VideoItem
@@ -48,7 +49,7 @@ class Outcome:
 
 @dataclass
 class Job:
-    """A pipeline on a dataset. Every method may raise `UserError`: the dataset cannot be written, no space is left,
+    """A pipeline on a dataset. ``readmit``: `run` takes in what was removed from the dataset. Every method may raise `UserError`: the dataset cannot be written, no space is left,
     the cluster cannot be joined or lacks what the stages ask for."""
 
     pipeline: ResolvedPipeline
@@ -56,6 +57,7 @@ class Job:
     address: str | None = None
     watcher: Watcher = field(default_factory=Watcher)
     verbose: bool = False
+    readmit: bool = False
 
     def __post_init__(self) -> None:
         self.storage = Storage(self.dataset_url)
@@ -67,7 +69,9 @@ class Job:
         with only_writer(self.storage):
             interrupted = self._recover()
             self.watcher.working(f"looking at {len(sources)} source{'s' * (len(sources) != 1)}")
-            identities = SourceIdentities(self.storage, settled(self.storage, sources))
+            removed = RemovedSources(self.storage, self.watcher, readmit=self.readmit)
+            refs = settled(self.storage, removed.admitted(sources))
+            identities = SourceIdentities(self.storage, refs, removed.video_ids)
             updated = 0
             incomplete = {clip.video_id for clip in missing_clips(self.storage)}
             if not identities.unknown and not interrupted:
@@ -79,6 +83,7 @@ class Job:
             self.watcher.working("starting Ray")
             with ray_session(self.address, self.verbose) as (cpus, gpus):
                 found = with_carried(self.storage, identities.read_unknown())
+                removed.identified(identities, found)
                 items = video_items(source for source in found if source.error is None)
                 updated += self._bring_up_to_date(items)
                 work = remaining(self.storage, self.stages, items, incomplete)

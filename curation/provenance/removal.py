@@ -15,6 +15,7 @@ import curation
 from curation.dataset.dataset import Dataset
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import ANNOTATIONS, CLIPS, table_of
+from curation.dataset.lock import REMOVAL
 from curation.dataset.storage import Storage, join
 from curation.dataset.table import read_part
 from curation.provenance.find import FoundVideo
@@ -22,8 +23,6 @@ from curation.provenance.removed import REMOVED, name_hash, now
 from curation.shards.folder import MANIFEST
 from curation.shards.known import shards_folders
 from curation.shards.take_out import shards_with
-
-PENDING = "_state/removal.json"
 
 
 @dataclass(frozen=True)
@@ -84,11 +83,13 @@ class Removal:
         ]
 
 
-def plan_removal(storage: Storage, videos: Sequence[FoundVideo], more_shards: Sequence[Storage] = ()) -> Removal:
+def plan_removal(
+    storage: Storage, videos: Sequence[FoundVideo], reason: str = "", more_shards: Sequence[Storage] = ()
+) -> Removal:
     """What goes with these videos. ``more_shards``: shards folders that the dataset does not know of.
 
     Raises:
-        OSError: a shards folder cannot be reached.
+        UserError: a shards folder cannot be reached.
     """
     video_ids = [video.video_id for video in videos]
     rows = table_of(storage, CLIPS).read(["clip_id", "video_id", "media", "bytes"])
@@ -104,6 +105,7 @@ def plan_removal(storage: Storage, videos: Sequence[FoundVideo], more_shards: Se
         {},
         [],
         dataset_fingerprint(storage),
+        reason,
     )
     unsettled = _unsettled(storage, removal.gone)
     named = {*clip_ids, *(clip_id for clips in unsettled.values() for clip_id in clips)}
@@ -113,16 +115,16 @@ def plan_removal(storage: Storage, videos: Sequence[FoundVideo], more_shards: Se
 
 def read_pending(storage: Storage) -> Removal | None:
     """The removal that was begun and not finished."""
-    if not storage.exists(PENDING):
+    if not storage.exists(REMOVAL):
         return None
-    told = json.loads(storage.read_bytes(PENDING))
+    told = json.loads(storage.read_bytes(REMOVAL))
     videos = [FoundVideo(**video) for video in told.pop("videos")]
     return Removal(videos=videos, shards=[FromShards(**one) for one in told.pop("shards")], **told)
 
 
 def write_pending(storage: Storage, removal: Removal) -> None:
     """Write down what is about to go."""
-    storage.write_bytes(PENDING, json.dumps(asdict(removal)).encode())
+    storage.write_bytes(REMOVAL, json.dumps(asdict(removal)).encode())
 
 
 def _from_shards(folder: Storage, clip_ids: Collection[str], named: Collection[str]) -> FromShards:
@@ -131,7 +133,7 @@ def _from_shards(folder: Storage, clip_ids: Collection[str], named: Collection[s
     return FromShards(folder.location, folder.exists(MANIFEST), sorted(touched), samples)
 
 
-def _unsettled(storage: Storage, gone: Collection[str]) -> dict[str, list[str]]:
+def _unsettled(storage: Storage, gone: frozenset[str]) -> dict[str, list[str]]:
     """Clips that stay with a text in some column, by stage, that is the id of a clip or a video that goes."""
     wanted = pa.array(sorted(gone), pa.string())
     found: dict[str, list[str]] = {}

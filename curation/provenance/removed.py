@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,7 +12,7 @@ from typing import Any
 from curation.dataset.storage import Storage
 
 RECORD = "removals.jsonl"
-REMOVED, READMITTED = "removed", "readmitted"
+REMOVED, REFUSED, READMITTED = "removed", "refused", "readmitted"
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class Removed:
         for entry in read_record(storage):
             video_id = entry["video_id"]
             names.setdefault(video_id, set()).update(entry.get("sources_sha256", ()))
-            (video_ids.add if entry["event"] == REMOVED else video_ids.discard)(video_id)
+            (video_ids.discard if entry["event"] == READMITTED else video_ids.add)(video_id)
         return cls(video_ids, {name for video_id in video_ids for name in names[video_id]})
 
     def has(self, source: str) -> bool:
@@ -45,11 +45,22 @@ def read_record(storage: Storage) -> list[dict[str, Any]]:
     return [json.loads(line) for line in storage.read_bytes(RECORD).decode().splitlines() if line]
 
 
-def append(storage: Storage, entries: Iterable[Mapping[str, Any]]) -> None:
+def append(storage: Storage, entries: Sequence[Mapping[str, Any]]) -> None:
     """Add entries that are not there yet."""
+    if not entries:
+        return
     there = read_record(storage)
     lines = [json.dumps(entry, ensure_ascii=False) for entry in [*there, *(e for e in entries if e not in there)]]
     storage.write_bytes(RECORD, "".join(f"{line}\n" for line in lines).encode())
+
+
+def refuse(storage: Storage, names: Mapping[str, str]) -> None:
+    """Remember further names, by source, of contents (video_id) that may not come back."""
+    entries = [(video_id, name_hash(source)) for source, video_id in names.items()]
+    append(
+        storage,
+        [{"event": REFUSED, "time": now(), "video_id": one, "sources_sha256": [name]} for one, name in sorted(entries)],
+    )
 
 
 def readmit(storage: Storage, video_ids: Iterable[str]) -> None:

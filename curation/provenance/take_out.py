@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -16,12 +14,13 @@ from curation.dataset.dataset import Dataset
 from curation.dataset.description import describe, read_description
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
+from curation.dataset.lock import REMOVAL
 from curation.dataset.storage import Storage, join
 from curation.dataset.sweep import CONTACT_SHEETS, MEDIA
 from curation.dataset.table import read_part, write_part
 from curation.engine.identify import STATE
 from curation.filters.selection import FINGERPRINT, SELECTIONS
-from curation.provenance.removal import PENDING, Removal
+from curation.provenance.removal import Removal
 from curation.provenance.removed import append
 from curation.shards.folder import is_shards_folder
 from curation.shards.take_out import take_out, take_out_unfinished
@@ -51,7 +50,7 @@ def carry_out(storage: Storage, removal: Removal, working: Callable[[str], None]
             take_out_unfinished(folder, removal.gone)
     describe(storage, read_description(storage)["pipeline"])
     append(storage, removal.entries())
-    storage.delete([PENDING])
+    storage.delete([REMOVAL])
 
 
 def _from_tables(storage: Storage, removal: Removal) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 from curation.dataset.storage import Storage, join
+from curation.errors import UserError
 from curation.shards.folder import SHARDS, is_shards_folder
 
 ELSEWHERE = "_state/packs.json"
@@ -29,9 +30,19 @@ def shards_folders(storage: Storage) -> list[Storage]:
     """All folders with shards of this dataset, whole or begun; those elsewhere that are there no longer are left out.
 
     Raises:
-        OSError: a place cannot be reached.
+        UserError: a place cannot be reached.
     """
     names = {name.split("/")[1] for name in storage.files(SHARDS) if name.count("/") > 1}
     inside = [Storage(storage.url_of(join(SHARDS, name))) for name in sorted(names)]
     outside = [Storage(location) for location in elsewhere(storage)]
-    return [folder for folder in (*inside, *outside) if is_shards_folder(folder)]
+    return [folder for folder in (*inside, *outside) if _has_shards(folder, storage)]
+
+
+def _has_shards(folder: Storage, dataset: Storage) -> bool:
+    try:
+        return is_shards_folder(folder)
+    except Exception as error:  # each store has its own
+        raise UserError(
+            f"{folder.url}: shards of {dataset.url} were packed there, and cannot be looked at: {error}; if they are "
+            f"gone for good, take the line out of {dataset.url}/{ELSEWHERE}"
+        ) from error

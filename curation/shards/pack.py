@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from curation.dataset.description import read_description
 from curation.dataset.fingerprint import dataset_fingerprint
+from curation.dataset.lock import no_writer
 from curation.dataset.storage import Storage
 from curation.dataset.wide import wide
 from curation.errors import UserError
@@ -19,6 +20,7 @@ from curation.shards.captions import default_weights, parse_weights
 from curation.shards.contents import Contents, samples_by_shard
 from curation.shards.execution import Work, carry_out
 from curation.shards.folder import PACKING, only_packer, shard_name, shards_in
+from curation.shards.known import remember_pack
 from curation.shards.manifest import is_published, manifest_of, publish, read_records, unpublish
 from curation.shards.plan import plan_shards
 from curation.shards.record import LeftOut, Shard, ShardRecord
@@ -115,7 +117,8 @@ class Packer:
         plan = plan_shards(clips, self.settings.seed, size)
         names = [shard_name(number) for number in range(plan["shard"][-1].as_py() + 1)]
         self.watcher.planned(len(names), plan.num_rows)
-        with only_packer(self.output):
+        with no_writer(self.storage), only_packer(self.output):
+            remember_pack(self.storage, self.output)
             self._there = self._usable(verify)
             written = 0
             for record in carry_out(self._work(plan), workers, address, verbose=verbose, starting=self._starting):

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, TypedDict
 
 import pyarrow as pa
 
 from curation.dataset.storage import Storage
-from curation.shards.folder import INDEX
 from curation.shards.manifest import read_index, read_manifest
 from curation.shards.record import KEY, SHARD
 from curation.shards.sample import ANNOTATIONS, CAPTION
 
 Content = bytes | str | dict[str, Any]
+
+
+class Place(TypedDict):
+    """A shard's file name, and byte offset and size of each member in it, by extension."""
+
+    shard: str
+    members: dict[str, list[int]]
 
 
 class ShardReader:
@@ -44,9 +50,8 @@ class ShardReader:
             raise IndexError(position)
         position %= len(self)
         found: dict[str, Any] = {"__key__": self.key(position)}
-        for member in self.members:
-            if self._value(f"{member}_offset", position) is not None:
-                found[member] = decoded(member, self.read(position, member))
+        for member in self.place(position)["members"]:
+            found[member] = decoded(member, self.read(position, member))
         return found
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
@@ -62,18 +67,19 @@ class ShardReader:
             self._positions = {key: position for position, key in enumerate(self.index[KEY].to_pylist())}
         return self._positions[key]
 
-    def read(self, position: int, member: str) -> bytes:
-        """The bytes of one member of a sample.
+    def place(self, position: int) -> Place:
+        """Where a sample lies."""
+        spans = {
+            name: [self._value(f"{name}_{what}", position) for what in ("offset", "size")] for name in self.members
+        }
+        shard = str(self._value(SHARD, position))
+        return {"shard": shard, "members": {name: span for name, span in spans.items() if span[0] is not None}}
 
-        Raises:
-            KeyError: the sample has no such member.
-        """
-        start = self._value(f"{member}_offset", position) if member in self.members else None
-        if start is None:
-            raise KeyError(f"{self.key(position)}.{member}: not in {self.storage.url}/{INDEX}")
-        return self.storage.read_range(
-            str(self._value(SHARD, position)), start, start + self._value(f"{member}_size", position)
-        )
+    def read(self, position: int, member: str) -> bytes:
+        """The bytes of one member of a sample. Raises KeyError where it has no such member."""
+        place = self.place(position)
+        offset, size = place["members"][member]
+        return self.storage.read_range(place["shard"], offset, offset + size)
 
     def _value(self, column: str, position: int) -> Any:
         return self.index[column][position].as_py()

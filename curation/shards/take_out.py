@@ -39,9 +39,9 @@ def take_out(
 ) -> None:
     """Rewrite ``shards``, of a folder that was whole, without the samples whose keys are ``gone``, and publish anew.
 
-    Where another sample's ``key.json`` names what is ``gone`` (ids of clips and videos) it says null there. A shard that
-    would be empty is deleted. ``settings``: values of the manifest to be replaced, {name: {old: new}}. May be called
-    again after it was interrupted.
+    Where another sample's ``key.json`` names what is ``gone`` (ids of clips and videos) it says null there. A shard
+    that would be empty is deleted. ``settings``: values of the manifest to be replaced, {name: {old: new}}. May be
+    called again after it was interrupted.
     """
     with only_packer(storage):
         unpublish(storage)
