@@ -68,6 +68,7 @@ def command(
     Exit status: 0 all done; 1 some clips could not be packed; 2 the request cannot run.
     """
     from curation.cli.pack_screen import PackScreen, print_packed
+    from curation.dataset.description import read_description
     from curation.dataset.storage import Storage, join
     from curation.errors import DiskFullError, UserError
     from curation.filters.selection import read_selection
@@ -79,6 +80,7 @@ def command(
     size = None if shard_size is None else ShardSize.parse(shard_size)
     settings = PackSettings(size, seed, transcode, captions, tuple(vectors or ()))
     storage = Storage(dataset)
+    read_description(storage)
     selection = read_selection(storage, filter_name)
     if not stale_ok:
         _check_up_to_date(storage, selection)

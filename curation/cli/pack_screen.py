@@ -44,7 +44,8 @@ class PackScreen(PackWatcher):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.bar.stop()
+        if self.live:
+            self.bar.stop()
 
     def working(self, what: str) -> None:
         self.console.print(f"[dim]{what} …[/dim]")

@@ -32,8 +32,6 @@ def command(
 
     Exit status: 0 all done; 1 some items failed; 2 the request cannot run.
     """
-    from dataclasses import replace
-
     from curation.cli.session import run_job
     from curation.config import check_pipeline, load_config, resolve_pipeline
     from curation.sources.discover import discover
@@ -44,7 +42,7 @@ def command(
     status = run_job(
         resolved,
         output,
-        lambda job: replace(job, readmit=readmit).run(sources),
+        lambda job: job.run(sources, readmit=readmit),
         address=address,
         quiet=quiet,
         log=log,

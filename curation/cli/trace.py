@@ -43,56 +43,47 @@ def command(
 
 
 def _show(console: Console, found: dict[str, Any]) -> None:
-    from rich.table import Table
+    from rich.markup import escape
 
     from curation.contact_sheet import clock
 
+    def line(head: str, text: str) -> None:
+        console.print(f"[bold]{escape(head)}[/bold]  {escape(text)}", soft_wrap=True, highlight=False)
+
     clip, video, media = found["clip"], found["video"], found["media"]
-    table = Table(show_header=False, box=None, pad_edge=False)
-    table.add_column(style="bold")
-    table.add_column(overflow="fold")
-    also = "".join(f", also {name}" for name in video.get("duplicates") or ())
-    table.add_row("clip", clip["clip_id"])
-    table.add_row("source", f"{clip['source']}{also}")
-    table.add_row("video", f"{clip['video_id']}" + "".join(f", {k} {_text(v)}" for k, v in found["manifest"].items()))
-    span = f"{clip['start_pts']} … {clip['end_pts']} × {clip['time_base']} s"
-    table.add_row("span", f"{clock(clip['start_s'])} … {clock(clip['end_s'])} (PTS {span}), clip {clip['clip_index']}")
+    line("clip", clip["clip_id"])
+    line("source", ", also ".join([clip["source"], *(video.get("duplicates") or ())]))
+    line("video", ", ".join([clip["video_id"], *(f"{name} {value}" for name, value in found["manifest"].items())]))
+    span = f"PTS {clip['start_pts']} to {clip['end_pts']} in {clip['time_base']} s"
+    line("span", f"{clock(clip['start_s'])} to {clock(clip['end_s'])} ({span}), clip {clip['clip_index']} of its video")
     shape = f"{clip['width']} × {clip['height']}, {clip['fps']:g} fps, {clip['num_frames']} frames"
-    table.add_row("media", f"{media['path']}: {shape}" + ("" if media["is_there"] else " – [red]is missing[/red]"))
-    console.print(table)
-    console.print(_stages(found["stages"]))
+    line("media", f"{media['path']} ({shape})" + ("" if media["is_there"] else ": the file is missing"))
+    for one in found["stages"]:
+        version = "version not recorded" if one["version"] is None else f"version {one['version']}"
+        line(f"\n{one['stage']}", f"{version}, fingerprint {one['fingerprint']}")
+        for values, sign in ((one["config"], ": "), (one["values"], " = ")):
+            for name, value in (values or {}).items():
+                if value is not None:
+                    console.print(f"  {name}{sign}{_text(value)}", markup=False, soft_wrap=True, highlight=False)
+    console.print()
     for one in found["filters"]:
-        console.print(f"[bold]{one['filter']}[/bold]: {_verdict(one)}")
+        line(f"filter {one['filter']}", _verdict(one))
     for one in found["shards"]:
-        members = ", ".join(f"{name} at {offset} + {size}" for name, (offset, size) in one["members"].items())
-        console.print(f"[bold]{one['shards']}/{one['shard']}[/bold]: {members}")
+        members = ", ".join(f"{name} at byte {offset}, {size} long" for name, (offset, size) in one["members"].items())
+        line("shard", f"{one['shards']}/{one['shard']}: {members}")
     if not found["filters"]:
-        console.print("no filter was applied yet")
+        line("filter", "none was applied yet")
     if not found["shards"]:
-        console.print("in no shard")
-
-
-def _stages(stages: list[dict[str, Any]]) -> Any:
-    from rich.table import Table
-
-    table = Table("stage", "version", "fingerprint", "parameters", "values")
-    for one in stages:
-        config = one["config"]
-        told = "not recorded" if config is None else ", ".join(f"{k}={_text(v)}" for k, v in config.items())
-        values = "\n".join(f"{k} = {_text(v)}" for k, v in (one["values"] or {}).items() if v is not None)
-        table.add_row(one["stage"], str(one["version"] or "?"), one["fingerprint"], told, values)
-    return table
+        line("shard", "in none")
 
 
 def _verdict(one: dict[str, Any]) -> str:
     stale = " (the tables have changed since)" if one["is_stale"] else ""
     if one["kept"] is None:
         return f"was applied before this clip was there{stale}"
-    return f"kept{stale}" if one["kept"] else f"dropped by {'; '.join(one['reasons'])}{stale}"
+    return f"keeps it{stale}" if one["kept"] else f"drops it: {'; '.join(one['reasons'])}{stale}"
 
 
 def _text(value: Any) -> str:
-    from rich.markup import escape
-
     text = f"{len(value)} numbers" if isinstance(value, list) and len(value) > 8 else str(value)
-    return escape(text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…")
+    return text if len(text) <= MOST_LETTERS else f"{text[:MOST_LETTERS]}…"

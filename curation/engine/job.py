@@ -49,7 +49,7 @@ class Outcome:
 
 @dataclass
 class Job:
-    """A pipeline on a dataset. ``readmit``: `run` takes in what was removed from the dataset. Every method may raise `UserError`: the dataset cannot be written, no space is left,
+    """A pipeline on a dataset. Every method may raise `UserError`: the dataset cannot be written, no space is left,
     the cluster cannot be joined or lacks what the stages ask for."""
 
     pipeline: ResolvedPipeline
@@ -57,19 +57,18 @@ class Job:
     address: str | None = None
     watcher: Watcher = field(default_factory=Watcher)
     verbose: bool = False
-    readmit: bool = False
 
     def __post_init__(self) -> None:
         self.storage = Storage(self.dataset_url)
         self.stages: Stages = stages_of(self.pipeline)
 
-    def run(self, sources: Sequence[SourceRef]) -> Outcome:
-        """Bring the dataset up to date with these sources."""
+    def run(self, sources: Sequence[SourceRef], *, readmit: bool = False) -> Outcome:
+        """Bring the dataset up to date with these sources; ``readmit``: also with those that were removed from it."""
         began = time.monotonic()
         with only_writer(self.storage):
             interrupted = self._recover()
             self.watcher.working(f"looking at {len(sources)} source{'s' * (len(sources) != 1)}")
-            removed = RemovedSources(self.storage, self.watcher, readmit=self.readmit)
+            removed = RemovedSources(self.storage, self.watcher, readmit=readmit)
             refs = settled(self.storage, removed.admitted(sources))
             identities = SourceIdentities(self.storage, refs, removed.video_ids)
             updated = 0

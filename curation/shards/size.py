@@ -42,7 +42,7 @@ class ShardSize:
         deal whole shards to their workers."""
         if sum(num_bytes) >= FEWEST_SHARDS * USUAL_BYTES:
             return cls(num_bytes=USUAL_BYTES)
-        return cls(samples=max(1, -(-len(num_bytes) // FEWEST_SHARDS)))
+        return cls(samples=max(1, len(num_bytes) // FEWEST_SHARDS))
 
     def to_dict(self) -> dict[str, int]:
         """For the manifest: {"samples": n} or {"bytes": n}."""

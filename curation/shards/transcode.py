@@ -55,12 +55,17 @@ class Transcode:
         return DEFAULT_CRF[self.codec] if self.crf is None else self.crf
 
     def options(self) -> dict[str, str]:
-        """Options of the encoder. One thread, and no macroblock trees in x264: both make bytes vary."""
+        """Options of the encoder. One thread and no macroblock trees: they make bytes vary, and x265's write beyond the
+        memory of pictures with less than 64 pixels a side."""
         keyframes = f"keyint={self.gop}:min-keyint={self.gop}:scenecut=0"
         if self.codec == "h264":
             return {"crf": str(self.quality), "preset": "veryfast", "mbtree": "0", "x264-params": keyframes}
         one_thread = "pools=none:frame-threads=1:wpp=0:log-level=error"
-        return {"crf": str(self.quality), "preset": "veryfast", "x265-params": f"{keyframes}:open-gop=0:{one_thread}"}
+        return {
+            "crf": str(self.quality),
+            "preset": "veryfast",
+            "x265-params": f"{keyframes}:open-gop=0:cutree=0:{one_thread}",
+        }
 
 
 @dataclass(frozen=True)
