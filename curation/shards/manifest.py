@@ -23,6 +23,9 @@ FORMAT_VERSION = 1
 ROWS_PER_GROUP = 10_000
 READ_THREADS = 16
 _MEMBERS = [f"{extension}_{what}" for extension in (MEDIA, ANNOTATIONS, CAPTION) for what in ("offset", "size")]
+_EMPTY = pa.schema(
+    [(KEY, pa.string()), (SHARD, pa.string()), *((member, pa.int64()) for member in _MEMBERS)]
+).empty_table()
 
 
 def manifest_of(settings: Mapping[str, Any], shards: Sequence[Shard], left_out: Sequence[LeftOut]) -> dict[str, Any]:
@@ -131,10 +134,10 @@ def _published(storage: Storage, folder: str) -> dict[str, ShardRecord]:
 
 def _index_bytes(tables: Sequence[pa.Table]) -> bytes:
     """The rows of all shards: names and members first, then the numbers by name."""
-    index = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
+    index = pa.concat_tables([_EMPTY, *tables], promote_options="permissive").combine_chunks()
     members = [name for name in index.column_names if name.endswith(("_offset", "_size")) and name not in _MEMBERS]
     first = [KEY, SHARD, *_MEMBERS, *sorted(members)]
-    ordered = [*(name for name in first if name in index.column_names), *sorted(set(index.column_names) - set(first))]
+    ordered = [*first, *sorted(set(index.column_names) - set(first))]
     buffer = pa.BufferOutputStream()
     pq.write_table(index.select(ordered), buffer, compression="zstd", row_group_size=ROWS_PER_GROUP)
     return bytes(buffer.getvalue().to_pybytes())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -59,7 +60,7 @@ def test_shards_are_as_full_as_their_bytes_allow(clips: Clips, seed: int, most: 
     sizes = {clip["clip_id"]: clip["bytes"] for clip in clips}
     shards = [[sizes[clip] for clip in shard] for shard in shards_of(clips, seed, ShardSize(num_bytes=most))]
     assert all(sum(shard) <= most or len(shard) == 1 for shard in shards)
-    assert all(sum(shard) + following[0] > most for shard, following in zip(shards, shards[1:], strict=False))
+    assert all(sum(shard) + following[0] > most for shard, following in pairwise(shards))
 
 
 @given(clips_of_sources(), SEEDS, st.integers(1, 60))
