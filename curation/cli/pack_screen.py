@@ -10,6 +10,7 @@ from rich.filesize import decimal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
+from curation.cli.console import table_console
 from curation.contact_sheet import clock
 from curation.shards.folder import INDEX, MANIFEST, WIDS
 from curation.shards.pack import Packed, PackWatcher
@@ -66,7 +67,7 @@ class PackScreen(PackWatcher):
 
 def print_packed(packed: Packed, url: str) -> None:
     """Say what is there, what was written, what was left out, and how to read it."""
-    console = Console()
+    console = table_console()
     counts = packed.manifest["counts"]
     table = Table(show_header=False, box=None, pad_edge=False)
     table.add_column(style="bold")

@@ -25,8 +25,7 @@ def command(
 
     Example: `curation trace dataset 63711bcb`
     """
-    from rich.console import Console
-
+    from curation.cli.console import table_console
     from curation.dataset.description import read_description
     from curation.dataset.storage import Storage
     from curation.provenance.trace import trace
@@ -39,7 +38,7 @@ def command(
 
         print(json.dumps(found, indent=2, ensure_ascii=False, default=str))
         return
-    _show(Console(), found)
+    _show(table_console(), found)
 
 
 def _show(console: Console, found: dict[str, Any]) -> None:
@@ -48,7 +47,7 @@ def _show(console: Console, found: dict[str, Any]) -> None:
     from curation.contact_sheet import clock
 
     def line(head: str, text: str) -> None:
-        console.print(f"[bold]{escape(head)}[/bold]  {escape(text)}", soft_wrap=True, highlight=False)
+        console.print(f"[bold]{escape(head)}[/bold]  {escape(text)}", soft_wrap=True)
 
     clip, video, media = found["clip"], found["video"], found["media"]
     line("clip", clip["clip_id"])
@@ -64,7 +63,7 @@ def _show(console: Console, found: dict[str, Any]) -> None:
         for values, sign in ((one["config"], ": "), (one["values"], " = ")):
             for name, value in (values or {}).items():
                 if value is not None:
-                    console.print(f"  {name}{sign}{_text(value)}", markup=False, soft_wrap=True, highlight=False)
+                    console.print(f"  {name}{sign}{_text(value)}", markup=False, soft_wrap=True)
     console.print()
     for one in found["filters"]:
         line(f"filter {one['filter']}", _verdict(one))
