@@ -9,6 +9,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from curation.stage import Splitter, StageConfig
+from curation.video.encoding import write_mp4
 from curation.video.probe import probe
 from curation.video.types import SourceKind, SourceVideo, WrittenClip
 from stages.x264 import X264Preset
@@ -49,7 +50,7 @@ class PseudoVideo(Splitter):
             return ()
         from stages.stills.motion import plan_motion
         from stages.stills.picture import read_picture
-        from stages.stills.render import encode, render
+        from stages.stills.render import render
 
         config = self.config
         image = read_picture(video.path, config.min_side)
@@ -63,7 +64,16 @@ class PseudoVideo(Splitter):
             f"{config.seed}/{video.video_id}",
         )
         target = video.workdir / "pseudo_video.mp4"
-        encode(target, render(image, motion, video.deadline), motion.size, fps, config.crf, config.preset)
+        write_mp4(
+            str(target),
+            enumerate(render(image, motion, video.deadline)),
+            motion.size,
+            time_base=1 / fps,
+            rate=fps,
+            gop=max(1, round(2 * fps)),
+            encoder="libx264",
+            options={"crf": str(config.crf), "preset": config.preset},
+        )
         video.path = target
         video.info = probe(target, video.deadline)
         return ()

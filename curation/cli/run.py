@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from curation.cli.options import (
@@ -28,6 +30,9 @@ def command(
     config: Config = None,
     overrides: Overrides = None,
     limit: Limit = None,
+    readmit: Annotated[
+        bool, typer.Option("--readmit", help="Take in again what `curation remove` took out of DATASET.")
+    ] = False,
     address: Address = None,
     in_process: InProcess = False,
     quiet: Quiet = False,
@@ -50,7 +55,7 @@ def command(
     status = run_job(
         resolved,
         output,
-        lambda job: job.run(sources),
+        lambda job: job.run(sources, readmit=readmit),
         address=address,
         in_process=in_process,
         quiet=quiet,

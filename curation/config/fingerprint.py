@@ -43,6 +43,20 @@ def annotator_fingerprint(pipeline: ResolvedPipeline, name: str) -> str:
     return _digest([own, *inputs]) if inputs else own
 
 
+def parameters_by_fingerprint(pipeline: ResolvedPipeline) -> dict[str, list[dict[str, Any]]]:
+    """What each fingerprint of a pipeline stands for, as plain values: name, version and parameters of an annotator, or
+    of all splitters in order."""
+    found = {split_fingerprint(pipeline): [_parameters(stage) for stage in pipeline.splitters]}
+    for stage in pipeline.annotators:
+        found[annotator_fingerprint(pipeline, stage.name)] = [_parameters(stage)]
+    return found
+
+
+def _parameters(stage: ResolvedStage) -> dict[str, Any]:
+    values = {key: value for key, value in stage.to_dict().items() if key != "run"}
+    return {**values, "version": stage.stage_class.version}
+
+
 def _digest(value: Any) -> str:
     text = json.dumps(value, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()[:LENGTH]

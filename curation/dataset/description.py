@@ -3,31 +3,40 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pyarrow.compute as pc
 
 import curation
-from curation.dataset.journal import CLIPS, VIDEOS, table_of
+from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
 from curation.dataset.schema import FORMAT_VERSION
 from curation.dataset.storage import Storage
 from curation.errors import UserError
 
 DESCRIPTION = "dataset.json"
+MADE_WITH = "made_with"
 
 
-def describe(storage: Storage, pipeline: Mapping[str, Any]) -> None:
-    """Publish dataset.json with the configuration of the last run and the counts of the tables."""
+def describe(
+    storage: Storage, pipeline: Mapping[str, Any], parameters: Mapping[str, Sequence[Mapping[str, Any]]] | None = None
+) -> None:
+    """Publish dataset.json with the configuration of the last run and the counts of the tables.
+
+    ``parameters``: what the fingerprints of this configuration stand for. Those of earlier runs stay as long as a table
+    has rows that were made with them.
+    """
     videos = table_of(storage, VIDEOS).read(["status"])
     clips = table_of(storage, CLIPS).read(["start_s", "end_s"])
     num_videos = videos.num_rows if videos is not None else 0
     failed = pc.sum(pc.equal(videos["status"], "failed")).as_py() or 0 if videos is not None else 0
     seconds = pc.sum(pc.subtract(clips["end_s"], clips["start_s"])).as_py() or 0.0 if clips is not None else 0.0
+    made_with = {**_kept_parameters(storage), **(parameters or {})}
     description = {
         "format_version": FORMAT_VERSION,
         "code_version": curation.__version__,
         "pipeline": pipeline,
+        MADE_WITH: made_with,
         "counts": {
             "videos": num_videos,
             "videos_failed": failed,
@@ -36,6 +45,16 @@ def describe(storage: Storage, pipeline: Mapping[str, Any]) -> None:
         },
     }
     storage.write_bytes(DESCRIPTION, (json.dumps(description, indent=2) + "\n").encode())
+
+
+def _kept_parameters(storage: Storage) -> dict[str, Any]:
+    try:
+        known = read_description(storage).get(MADE_WITH, {})
+    except UserError:
+        return {}
+    parts = [part for table in (ANNOTATIONS, CLIPS) for part in storage.files(table, ".parquet")]
+    used = {part.removesuffix(".parquet").rpartition("-")[2] for part in parts}
+    return {fingerprint: stages for fingerprint, stages in known.items() if fingerprint in used}
 
 
 def read_description(storage: Storage) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,18 +13,43 @@ from curation.errors import UserError
 from curation.sources.location import shown
 
 LOCK = "_state/lock"
+# What is being taken out of the dataset, as long as that is not done.
+REMOVAL = "_state/removal.json"
 # In the folder of a run that was killed before it began, and at the root of a disk.
 HARMLESS = frozenset({"_state", "lost+found"})
 
 
 @contextmanager
-def only_writer(storage: Storage) -> Iterator[None]:
+def only_writer(storage: Storage, *, removing: bool = False) -> Iterator[None]:
     """Hold the lock of a local dataset. Object stores have no locks: there the user sees to it.
 
+    ``removing``: a removal that was interrupted is no hindrance.
+
     Raises:
-        UserError: another process is writing, the folder cannot be written, or it holds other things.
+        UserError: another process is writing, the folder cannot be written, it holds other things, or a removal was
+            interrupted.
     """
     _check_folder(storage)
+    with _lock(storage):
+        if not removing:
+            _check_removal(storage)
+        yield
+
+
+@contextmanager
+def no_writer(storage: Storage) -> Iterator[None]:
+    """Keep writers of a local dataset out; other readers are welcome, and so is a dataset that cannot be written.
+
+    Raises:
+        UserError: a process is writing, or a removal was interrupted.
+    """
+    with _lock(storage, shared=True):
+        _check_removal(storage)
+        yield
+
+
+@contextmanager
+def _lock(storage: Storage, *, shared: bool = False) -> Iterator[None]:
     if not storage.is_local:
         yield
         return
@@ -32,15 +58,25 @@ def only_writer(storage: Storage) -> Iterator[None]:
     path = Path(storage.path(LOCK))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("w")
+        handle = path.open("a")
     except OSError as error:
+        if shared:
+            yield
+            return
         raise UserError(f"--output {storage.url}: cannot write there: {error.strerror}") from error
     with handle:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
             raise UserError(f"{storage.url}: another run is writing to this dataset; wait until it is done") from error
         yield
+
+
+def _check_removal(storage: Storage) -> None:
+    if storage.exists(REMOVAL):
+        raise UserError(
+            f"{storage.url}: a removal was interrupted; finish it first: curation remove {shlex.quote(storage.url)}"
+        )
 
 
 def _check_folder(storage: Storage) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
+import tempfile
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +16,7 @@ import fsspec
 from fsspec.implementations.local import LocalFileSystem
 
 from curation.errors import DiskFullError, UserError
+from curation.scratch import scratch_space
 
 ASIDE = ".aside-"
 
@@ -76,6 +79,19 @@ class Storage:
                         raise
                     self.fs.cp_file(str(local), str(aside))
 
+    @contextmanager
+    def writing(self, name: str) -> Iterator[BinaryIO]:
+        """A new file, published when the body ends; where it fails, nothing is."""
+        if self.is_local:
+            with _disk_full(self.path(name)), self._aside(name) as aside, aside.open("wb") as file:
+                yield file
+            return
+        with tempfile.NamedTemporaryFile() as scratch:
+            with scratch_space():
+                yield cast("BinaryIO", scratch)
+                scratch.flush()
+            self.put_file(Path(scratch.name), name)
+
     def read_bytes(self, name: str) -> bytes:
         """The content of a file. Raises FileNotFoundError."""
         return bytes(self.fs.cat_file(self.path(name)))
@@ -83,6 +99,15 @@ class Storage:
     def open(self, name: str) -> BinaryIO:
         """A file for reading piece by piece. Raises FileNotFoundError."""
         return cast(BinaryIO, self.fs.open(self.path(name), "rb"))
+
+    def read_range(self, name: str, start: int, stop: int) -> bytes:
+        """The bytes from ``start`` up to ``stop``. Raises FileNotFoundError."""
+        return bytes(self.fs.cat_file(self.path(name), start=start, end=stop))
+
+    def sha256(self, name: str) -> str:
+        """The hash of a file's content in hex. Raises FileNotFoundError."""
+        with self.fs.open(self.path(name), "rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
 
     def exists(self, name: str = "") -> bool:
         return bool(self.fs.exists(self.path(name)))

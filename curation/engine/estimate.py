@@ -14,6 +14,7 @@ from curation.engine.identify import SourceIdentities
 from curation.engine.missing_media import missing_clips
 from curation.engine.pipeline import stages_of
 from curation.errors import ItemError
+from curation.provenance.removed import Removed
 from curation.sources.discover import SourceRef
 from curation.video.reader import decode_frames, open_video
 
@@ -35,6 +36,8 @@ class Estimate:
 
 def estimate(storage: Storage, pipeline: ResolvedPipeline, sources: Sequence[SourceRef]) -> Estimate:
     """Look at the sources without changing anything."""
+    removed = Removed.of(storage)
+    sources = [ref for ref in sources if not removed.has(ref.url)]
     known = SourceIdentities(storage, sources)
     finished = table_of(storage, VIDEOS).keys(stages_of(pipeline).fingerprint)
     finished -= {clip.video_id for clip in missing_clips(storage)}

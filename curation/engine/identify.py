@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
@@ -40,9 +40,11 @@ class IdentifiedSource:
 class SourceIdentities:
     """Identities of a list of sources, known ones from the dataset's state."""
 
-    def __init__(self, storage: Storage, sources: Sequence[SourceRef]) -> None:
+    def __init__(self, storage: Storage, sources: Sequence[SourceRef], removed: Collection[str] = ()) -> None:
+        """``removed``: contents that are passed over, and not remembered."""
         self.storage = storage
         self.sources = sources
+        self.removed = removed
         self._known: dict[str, tuple[str, int, str]] = {}
         if storage.exists(STATE):
             for row in read_part(storage, STATE)[0].to_pylist():
@@ -68,7 +70,7 @@ class SourceIdentities:
         return self.all(errors)
 
     def all(self, errors: Mapping[str, str] | None = None) -> list[IdentifiedSource]:
-        """All sources in order; those with neither identity nor error are left out."""
+        """All sources in order; those with neither identity nor error, and removed ones, are left out."""
         errors = errors or {}
         found = []
         for ref in self.sources:
@@ -77,8 +79,15 @@ class SourceIdentities:
                 found.append(IdentifiedSource(ref.url, ref.columns, unreadable_id(ref.url), None, error))
             elif ref.url in self._known:
                 video_id, num_bytes, _ = self._known[ref.url]
-                found.append(IdentifiedSource(ref.url, ref.columns, video_id, num_bytes))
+                if video_id not in self.removed:
+                    found.append(IdentifiedSource(ref.url, ref.columns, video_id, num_bytes))
         return found
+
+    @property
+    def refused(self) -> dict[str, str]:
+        """Removed contents among the sources: name → video_id."""
+        known = {ref.url: self._known[ref.url][0] for ref in self.sources if ref.url in self._known}
+        return {name: video_id for name, video_id in known.items() if video_id in self.removed}
 
     def _are_small(self) -> bool:
         """Whether reading the unknown ones here takes less time than to start a Ray task for it."""
@@ -91,6 +100,7 @@ class SourceIdentities:
         rows = [
             {"source": source, "video_id": video_id, "bytes": num_bytes, "stamp": seen}
             for source, (video_id, num_bytes, seen) in sorted(self._known.items())
+            if video_id not in self.removed
         ]
         write_part(self.storage, STATE, pa.Table.from_pylist(rows, schema=STATE_SCHEMA), "")
 

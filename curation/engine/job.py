@@ -6,6 +6,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
+from curation.config.fingerprint import parameters_by_fingerprint
 from curation.config.pipeline import ResolvedPipeline
 from curation.dataset import journal
 from curation.dataset.dataset import Dataset
@@ -23,6 +24,7 @@ from curation.engine.missing_media import MissingClip, missing_clips
 from curation.engine.on_ray import OnRay
 from curation.engine.pipeline import Stages, stages_of
 from curation.engine.remaining import Remaining, clips_of, failures, lacking, ok_videos, remaining, video_items
+from curation.engine.removed_sources import RemovedSources
 from curation.engine.resources import Pool
 from curation.engine.rows import clip_table, video_row, video_table
 from curation.engine.watcher import Watcher
@@ -62,13 +64,15 @@ class Job:
         self.storage = Storage(self.dataset_url)
         self.stages: Stages = stages_of(self.pipeline)
 
-    def run(self, sources: Sequence[SourceRef]) -> Outcome:
-        """Bring the dataset up to date with these sources."""
+    def run(self, sources: Sequence[SourceRef], *, readmit: bool = False) -> Outcome:
+        """Bring the dataset up to date with these sources; ``readmit``: also with those that were removed from it."""
         began = time.monotonic()
         with only_writer(self.storage):
             interrupted = self._recover()
             self.watcher.working(f"looking at {len(sources)} source{'s' * (len(sources) != 1)}")
-            identities = SourceIdentities(self.storage, settled(self.storage, sources))
+            removed = RemovedSources(self.storage, self.watcher, readmit=readmit)
+            refs = settled(self.storage, removed.admitted(sources))
+            identities = SourceIdentities(self.storage, refs, removed.video_ids)
             updated = 0
             incomplete = {clip.video_id for clip in missing_clips(self.storage)}
             if not identities.unknown and not interrupted:
@@ -81,6 +85,7 @@ class Job:
                 self.watcher.working(self.executor.starting)
             with self.executor.session() as capacity:
                 found = with_carried(self.storage, identities.read_unknown(self.executor.identify))
+                removed.identified(identities, found)
                 items = video_items(source for source in found if source.error is None)
                 updated += self._bring_up_to_date(items)
                 work = remaining(self.storage, self.stages, items, incomplete)
@@ -186,7 +191,7 @@ class Job:
 
     def _do(self, work: Remaining, capacity: Capacity) -> Progress:
         self.storage.write_bytes(RUNNING, b"")
-        describe(self.storage, self.pipeline.to_dict())
+        describe(self.storage, self.pipeline.to_dict(), parameters_by_fingerprint(self.pipeline))
         if not work:
             return Progress()
         whole = self._dataset_pools(work, capacity)
@@ -231,7 +236,7 @@ class Job:
                 f"{', '.join(names)}: not in this pipeline, and made before clips changed; brought up to date with: "
                 f"curation annotate {self.dataset_url} --stage NAME"
             )
-        describe(self.storage, self.pipeline.to_dict())
+        describe(self.storage, self.pipeline.to_dict(), parameters_by_fingerprint(self.pipeline))
         self.storage.delete([RUNNING])
 
     def _videos_of(self, work: Remaining) -> set[str]:

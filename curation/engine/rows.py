@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from curation.dataset.identity import clip_id_of
 from curation.dataset.schema import CLIPS, VIDEOS, video_schema
 from curation.engine.work import VideoItem
 from curation.video.types import SourceVideo, VideoInfo, WrittenClip
@@ -15,11 +16,9 @@ from curation.video.types import SourceVideo, VideoInfo, WrittenClip
 
 def clip_row(video: SourceVideo, clip: WrittenClip) -> dict[str, Any]:
     """The row of a written clip. Its id follows from the video, the span and the bytes of the file."""
-    content = hashlib.sha256()
     with clip.path.open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
-    content.update(f"{video.video_id}|{clip.start_pts}|{clip.end_pts}|{digest}".encode())
-    clip_id = content.hexdigest()[:32]
+    clip_id = clip_id_of(video.video_id, clip.start_pts, clip.end_pts, digest)
     seconds = clip.time_base
     return {
         "clip_id": clip_id,

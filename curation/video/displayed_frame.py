@@ -65,16 +65,17 @@ def displayed_array(
     long_side: int | None = None,
     sample_aspect_ratio: Fraction | None = None,
     orientation: Orientation | None = None,
+    multiple: int = 1,
 ) -> npt.NDArray[np.uint8]:
     """The displayed picture, uint8 [h, w, 3] ("rgb24") or [h, w, 1] ("gray", full range).
 
     Pixels are made square by scaling the width, then the picture is shrunk by area averaging until its sides are at
-    most ``short_side`` and ``long_side`` pixels (never enlarged), then turned and mirrored by the ``orientation``
-    (None: that of the frame).
+    most ``short_side`` and ``long_side`` pixels (never enlarged), both rounded to a ``multiple``, then turned and
+    mirrored by the ``orientation`` (None: that of the frame).
     Untagged colour is read as players do: BT.709 from 720 lines up, else BT.601.
     A ``sample_aspect_ratio`` that is unknown, or beyond 1:16 … 16:1, is taken as 1:1.
     """
-    width, height = _scaled_size(frame, sample_aspect_ratio, short_side, long_side)
+    width, height = _scaled_size(frame, sample_aspect_ratio, short_side, long_side, multiple)
     colorspace = None
     if frame.colorspace == _UNSPECIFIED_COLORSPACE:
         colorspace = Colorspace.ITU709 if frame.height >= 720 else Colorspace.ITU601
@@ -91,7 +92,7 @@ def displayed_array(
 
 
 def _scaled_size(
-    frame: av.VideoFrame, aspect: Fraction | None, short_side: int | None, long_side: int | None
+    frame: av.VideoFrame, aspect: Fraction | None, short_side: int | None, long_side: int | None, multiple: int
 ) -> tuple[int, int]:
     width, height = Fraction(frame.width), Fraction(frame.height)
     if aspect and Fraction(1, _MAX_ASPECT) <= aspect <= _MAX_ASPECT:
@@ -101,4 +102,5 @@ def _scaled_size(
         scale = min(scale, short_side / min(width, height))
     if long_side is not None:
         scale = min(scale, long_side / max(width, height))
-    return max(1, round(width * scale)), max(1, round(height * scale))
+    scale /= multiple
+    return multiple * max(1, round(width * scale)), multiple * max(1, round(height * scale))

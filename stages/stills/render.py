@@ -1,15 +1,11 @@
-"""Renders and encodes the frames of a pseudo-video."""
+"""Renders the frames of a pseudo-video."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from fractions import Fraction
-from pathlib import Path
 
-import av
 import numpy as np
 import numpy.typing as npt
-from av.video.reformatter import ColorPrimaries, ColorRange, Colorspace, ColorTrc
 from PIL import Image
 
 from curation.video.types import Deadline
@@ -43,27 +39,3 @@ def _reduced(image: Image.Image, motion: Motion) -> tuple[Image.Image, npt.NDArr
     factors = np.array([size[0] / image.width, size[1] / image.height] * 2)
     bounds = np.array([*size, *size], np.float64)
     return image.resize(size, Image.Resampling.LANCZOS), np.clip(motion.boxes * factors, 0, bounds)
-
-
-def encode(
-    path: Path, frames: Iterator[npt.NDArray[np.uint8]], size: tuple[int, int], fps: Fraction, crf: int, preset: str
-) -> None:
-    """Write the frames as H.264 in mp4 (BT.709, 4:2:0), a keyframe every two seconds. Same frames, same bytes."""
-    options = {"crf": str(crf), "preset": preset}
-    with av.open(str(path), "w", options={"fflags": "+bitexact"}) as container:
-        stream = container.add_stream("libx264", rate=fps, options=options)
-        stream.width, stream.height = size
-        stream.pix_fmt = "yuv420p"
-        context = stream.codec_context
-        context.time_base = 1 / fps
-        context.gop_size = max(1, round(2 * fps))
-        context.thread_count = 1
-        context.color_primaries, context.color_trc = ColorPrimaries.BT709, ColorTrc.BT709
-        context.colorspace, context.color_range = Colorspace.ITU709, ColorRange.MPEG
-        for number, pixels in enumerate(frames):
-            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24").reformat(
-                format="yuv420p", dst_colorspace=Colorspace.ITU709, dst_color_range=ColorRange.MPEG
-            )
-            frame.pts, frame.time_base = number, 1 / fps
-            container.mux(stream.encode(frame))
-        container.mux(stream.encode(None))

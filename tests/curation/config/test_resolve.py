@@ -10,6 +10,8 @@ from curation.config import ResolvedPipeline, load_config, resolve_pipeline
 from curation.errors import UserError
 from tests.curation.config.conftest import BASE, STAGES, Write
 
+KINDS = "a Splitter, Annotator or DatasetAnnotator"
+
 CHILDREN = f"""\
   grandchild: {{extends: child, stages: [clipper: {{run: {{batch_size: 1}}}}]}}
   child:
@@ -140,11 +142,11 @@ def test_mistakes_in_overrides(write: Write, override: str, expected: str) -> No
         ),
         (
             f"motion: {{use: {STAGES}:NOT_A_STAGE}}",
-            f"15: motion.use: {STAGES}:NOT_A_STAGE is not a Splitter, Annotator or DatasetAnnotator that can be made (curation.stage)",
+            f"15: motion.use: {STAGES}:NOT_A_STAGE is not {KINDS} that can be made (curation.stage)",
         ),
         (
             f"unfinished: {{use: {STAGES}:Unfinished}}",
-            f"15: unfinished.use: {STAGES}:Unfinished is not a Splitter, Annotator or DatasetAnnotator that can be made (curation.stage)",
+            f"15: unfinished.use: {STAGES}:Unfinished is not {KINDS} that can be made (curation.stage)",
         ),
     ],
 )

@@ -1,0 +1,92 @@
+"""What a person sees of `curation pack`: a bar, and a closing table."""
+
+from __future__ import annotations
+
+import time
+from types import TracebackType
+
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.table import Table
+
+from curation.cli.console import table_console
+from curation.contact_sheet import clock
+from curation.shards.folder import INDEX, MANIFEST, WIDS
+from curation.shards.pack import Packed, PackWatcher
+from curation.shards.record import Shard
+
+LINE_EVERY_S = 30.0
+MOST_REASONS = 10
+
+
+class PackScreen(PackWatcher):
+    """A live bar on a terminal; a line every half minute elsewhere; nothing when ``quiet``."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.console = Console(stderr=True, quiet=quiet)
+        self.live = self.console.is_terminal and not quiet
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
+        self.bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
+        self.task = self.bar.add_task("shards", total=None, note="")
+        self.total = self.count = self.num_bytes = 0
+        self.began = self.last_line = time.monotonic()
+
+    def __enter__(self) -> PackScreen:
+        if self.live:
+            self.bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.live:
+            self.bar.stop()
+
+    def working(self, what: str) -> None:
+        self.console.print(f"[dim]{what} …[/dim]")
+
+    def planned(self, shards: int, samples: int) -> None:
+        self.total = shards
+        self.bar.update(self.task, total=shards)
+
+    def done(self, shard: Shard, *, written: bool) -> None:
+        self.count += 1
+        self.num_bytes += shard.bytes * written
+        note = f"{decimal(self.num_bytes)}, {decimal(int(self.num_bytes / (time.monotonic() - self.began)))}/s"
+        self.bar.update(self.task, completed=self.count, note=note)
+        if not self.live and time.monotonic() - self.last_line > LINE_EVERY_S:
+            self.last_line = time.monotonic()
+            self.console.print(f"{self.count}/{self.total} shards, {note}")
+
+
+def print_packed(packed: Packed, url: str) -> None:
+    """Say what is there, what was written, what was left out, and how to read it."""
+    console = table_console()
+    counts = packed.manifest["counts"]
+    table = Table(show_header=False, box=None, pad_edge=False)
+    table.add_column(style="bold")
+    table.add_column()
+    table.add_row("samples", f"{counts['samples']} ({clock(counts['seconds'])} of video)")
+    there = counts["shards"] - packed.written
+    already = f" ({there} there already)" if there > 0 else ""
+    table.add_row("shards", f"{counts['shards']}, {decimal(counts['bytes'])}{already}")
+    if packed.deleted:
+        table.add_row("deleted", f"{len(packed.deleted)} shards of an earlier pack")
+    if counts["without_caption"]:
+        table.add_row("no caption", f"{counts['without_caption']} samples: their key.txt is empty")
+    console.print(table)
+    if packed.energon:
+        console.print("The index of megatron-energon was out of date and is gone: give `energon prepare` again.")
+    left_out = packed.manifest["left_out"]
+    if left_out:
+        console.print(f"\n[bold red]{len(left_out)} clips are left out[/bold red]; all are in {MANIFEST}")
+        for one in left_out[:MOST_REASONS]:
+            console.print(f"  {one['clip_id']}: {one['reason']}", markup=False)
+    if packed.manifest["shards"]:
+        console.print(f"\n{url}: {packed.manifest['shards'][0]['name']} …, {INDEX}, {MANIFEST}, {WIDS}", markup=False)

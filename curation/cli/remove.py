@@ -1,0 +1,144 @@
+"""`curation remove`."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from curation.cli.options import DatasetArgument, Quiet
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from curation.dataset.storage import Storage
+    from curation.provenance.removal import Removal
+
+NAME = "remove"
+MOST_SHOWN = 10
+
+
+def command(
+    dataset: DatasetArgument,
+    sources: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--source", "-s", metavar="SOURCE", help="Path, URL or video_id of a source, or a pattern; repeatable."
+        ),
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why; it is kept in removals.jsonl.")] = "",
+    shards: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SHARDS", help="Also take it out of this copy of packed shards; repeatable."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    quiet: Quiet = False,
+) -> None:
+    """Take a source out of DATASET: its clips, its rows in all tables and selections, its samples in packed shards.
+
+    Only the shards that hold such samples are written again. A later `run` passes the source over. A removal that was
+    interrupted is finished first, also without --source.
+
+    Example: `curation remove dataset --source videos/holiday.mp4 --reason "takedown 1234"`
+
+    Exit status: 0 done; 2 the request cannot run.
+    """
+    from rich.console import Console
+
+    from curation.dataset import journal
+    from curation.dataset.description import read_description
+    from curation.dataset.lock import only_writer
+    from curation.dataset.storage import Storage
+    from curation.errors import UserError
+    from curation.provenance.find import find_videos
+    from curation.provenance.removal import plan_removal, read_pending, write_pending
+
+    storage = Storage(dataset)
+    read_description(storage)
+    console = Console(quiet=quiet)
+    copies = [_shards_folder(url) for url in shards or []]
+    if dry_run:
+        videos, _ = find_videos(storage, sources or [])
+        _show(console, plan_removal(storage, videos, reason, copies))
+        console.print("Nothing was changed.")
+        return
+    with only_writer(storage, removing=True):
+        begun = read_pending(storage)
+        if begun is not None:
+            console.print("An earlier removal was interrupted; finishing it first.")
+            _carry_out(storage, begun, console)
+        elif not sources:
+            raise UserError(f"{dataset}: nothing to remove; name a source with --source")
+        journal.fold(storage, workers_gone=True)
+        videos, gone = find_videos(storage, sources or [])
+        for name in gone:
+            console.print(f"{name}: was taken out before", markup=False)
+        if videos:
+            removal = plan_removal(storage, videos, reason, copies)
+            _show(console, removal)
+            if not yes:
+                _confirm()
+            write_pending(storage, removal)
+            _carry_out(storage, removal, console)
+
+
+def _shards_folder(url: str) -> Storage:
+    from curation.dataset.storage import Storage
+    from curation.errors import UserError
+    from curation.shards.folder import is_shards_folder
+
+    folder = Storage(url)
+    if not is_shards_folder(folder):
+        raise UserError(f"--shards {url}: no shards of curation pack there")
+    return folder
+
+
+def _show(console: Console, removal: Removal) -> None:
+    """What goes."""
+    from rich.filesize import decimal
+
+    for video in removal.videos[:MOST_SHOWN]:
+        console.print(f"{video.video_id}  {', also '.join(video.sources)}", markup=False)
+    if len(removal.videos) > MOST_SHOWN:
+        console.print(f"… {len(removal.videos) - MOST_SHOWN} more")
+    console.print(
+        f"{_count(len(removal.videos), 'video')} with {_count(len(removal.clip_ids), 'clip')}, "
+        f"{decimal(removal.num_bytes)}, from tables, media, pictures and selections"
+    )
+    for one in removal.shards:
+        rewritten = _count(len(one.shards), "shard")
+        how = f"{rewritten} to be written again" if one.whole else "an unfinished pack: such shards are deleted"
+        console.print(f"{_count(one.samples, 'sample')} from {one.location}: {how}", markup=False)
+    for stage, clips in removal.unsettled.items():
+        console.print(f"{stage}: values of {_count(len(clips), 'other clip')} that name a clip that goes")
+
+
+def _confirm() -> None:
+    from curation.errors import UserError
+
+    if not sys.stdin.isatty():
+        raise UserError("nothing was removed: confirm it with --yes")
+    if input("Take it out for good? [y/N] ").strip().lower() not in ("y", "yes"):
+        raise UserError("nothing was removed")
+
+
+def _carry_out(storage: Storage, removal: Removal, console: Console) -> None:
+    from curation.errors import DiskFullError, UserError
+    from curation.provenance.removed import RECORD
+    from curation.provenance.take_out import carry_out
+
+    try:
+        carry_out(storage, removal, lambda what: console.print(f"[dim]{what} …[/dim]"))
+    except DiskFullError as error:
+        raise UserError(f"{error}; make room, and finish it with: curation remove {storage.url}") from error
+    console.print(f"Done, and recorded in {storage.url}/{RECORD}. A run passes these sources over.", markup=False)
+    for stage, clips in removal.unsettled.items():
+        again = f"curation annotate {storage.url} --stage {stage}"
+        console.print(f"{stage} is to be computed again for {_count(len(clips), 'clip')}: {again}", markup=False)
+    console.print("Backups, versions that a bucket keeps, and copies made elsewhere are not reached.")
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"

@@ -1,0 +1,126 @@
+"""All that is known of one clip: its source, how its values were made, what filters say, where it is packed."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import pyarrow.compute as pc
+
+from curation.dataset.description import read_description
+from curation.dataset.fingerprint import dataset_fingerprint
+from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
+from curation.dataset.schema import VIDEOS as VIDEOS_SCHEMA
+from curation.dataset.storage import Storage, join
+from curation.errors import UserError
+from curation.filters.selection import SELECTIONS, read_selection
+from curation.provenance.made_with import Fingerprints, parameters
+from curation.shards.folder import MANIFEST
+from curation.shards.known import shards_folders
+from curation.shards.reader import ShardReader
+
+LEAST_DIGITS = 4
+_MOST_NAMED = 5
+_DIGITS = re.compile(r"[0-9a-f]{4,32}")
+
+
+def trace(storage: Storage, clip: str) -> dict[str, Any]:
+    """What is known of a clip, as plain values: clip, video, media, stages, filters, shards.
+
+    ``clip``: its clip_id, or as many of the first digits, at least `LEAST_DIGITS`, as no other clip has.
+
+    Raises:
+        UserError: no clip, or more than one.
+    """
+    clip_id = full_id(storage, clip)
+    row = _row(storage, CLIPS, "clip_id", clip_id) or {}
+    video = _row(storage, VIDEOS, "video_id", row["video_id"]) or {}
+    return {
+        "clip": row,
+        "video": {name: value for name, value in video.items() if name != "transitions"},
+        "manifest": {name: value for name, value in video.items() if name not in VIDEOS_SCHEMA.names},
+        "media": {"path": storage.url_of(row["media"]), "is_there": storage.exists(row["media"])},
+        "stages": _stages(storage, clip_id),
+        "filters": _filters(storage, clip_id),
+        "shards": _shards(storage, clip_id),
+    }
+
+
+def full_id(storage: Storage, clip: str) -> str:
+    """The clip_id that begins with these digits. Raises UserError where there is none, or more than one."""
+    if not _DIGITS.fullmatch(clip):
+        raise UserError(
+            f"{clip[:40]}: a clip_id is 32 hexadecimal digits, of which the first {LEAST_DIGITS} or more do"
+        )
+    rows = table_of(storage, CLIPS).read(["clip_id"])
+    ids = [] if rows is None else rows.filter(pc.starts_with(rows["clip_id"], clip))["clip_id"].to_pylist()
+    if not ids:
+        raise UserError(f"{storage.url}: no clip has an id that begins with {clip}")
+    if len(ids) > 1:
+        more = " …" if len(ids) > _MOST_NAMED else ""
+        raise UserError(
+            f"{storage.url}: {clip} begins the ids of {len(ids)} clips: {', '.join(ids[:_MOST_NAMED])}{more}"
+        )
+    return str(ids[0])
+
+
+def _row(storage: Storage, folder: str, key: str, value: str) -> dict[str, Any] | None:
+    rows = table_of(storage, folder).read()
+    found = [] if rows is None else rows.filter(pc.equal(rows[key], value)).to_pylist()
+    return found[0] if found else None
+
+
+def _stages(storage: Storage, clip_id: str) -> list[dict[str, Any]]:
+    """The stages that made the clip and its values, each with version and parameters (null where not recorded)."""
+    made_with = parameters(storage, read_description(storage))
+    fingerprints = Fingerprints(storage)
+    found = []
+    for table in fingerprints.tables():
+        stage = table.rsplit("/", 1)[-1]
+        values = None
+        if table != CLIPS:
+            row = _row(storage, join(ANNOTATIONS, stage), "clip_id", clip_id)
+            if row is None:
+                continue
+            values = {name: value for name, value in row.items() if name != "clip_id"}
+        fingerprint = fingerprints.of(table, clip_id)
+        for known in made_with.get(fingerprint) or [{"name": stage}]:
+            found.append(
+                {
+                    "stage": known["name"],
+                    "version": known.get("version"),
+                    "fingerprint": fingerprint,
+                    "config": known.get("config"),
+                    "values": values,
+                }
+            )
+    return found
+
+
+def _filters(storage: Storage, clip_id: str) -> list[dict[str, Any]]:
+    """What each selection says of the clip; ``kept`` is null where it was not there yet."""
+    now = dataset_fingerprint(storage)
+    found = []
+    for file in storage.files(SELECTIONS, ".parquet"):
+        selection = read_selection(storage, file.rsplit("/", 1)[1].removesuffix(".parquet"))
+        rows = selection.rows.filter(pc.equal(selection.rows["clip_id"], clip_id)).to_pylist()
+        row: Mapping[str, Any] = rows[0] if rows else {"kept": None, "reason": None, "reasons": None}
+        said = {name: row[name] for name in ("kept", "reason", "reasons")}
+        found.append({"filter": selection.name, **said, "is_stale": selection.dataset_fingerprint != now})
+    return found
+
+
+def _shards(storage: Storage, clip_id: str) -> list[dict[str, Any]]:
+    """Where the clip is packed: folder, shard, and byte offset and size of each member."""
+    found = []
+    for folder in shards_folders(storage):
+        if not folder.exists(MANIFEST):
+            continue
+        shards = ShardReader(folder.location)
+        try:
+            position = shards.position(clip_id)
+        except KeyError:
+            continue
+        found.append({"shards": folder.location, "filter": shards.manifest["filter"], **shards.place(position)})
+    return found

@@ -1,0 +1,1 @@
+"""WebDataset shards of a selection: planned, written in parallel, indexed, and read back."""
