@@ -69,6 +69,7 @@ def command(
     """
     from curation.cli.pack_screen import PackScreen, print_packed
     from curation.dataset.description import read_description
+    from curation.dataset.lock import no_writer
     from curation.dataset.storage import Storage, join
     from curation.errors import DiskFullError, UserError
     from curation.filters.selection import read_selection
@@ -81,11 +82,11 @@ def command(
     settings = PackSettings(size, seed, transcode, captions, tuple(vectors or ()))
     storage = Storage(dataset)
     read_description(storage)
-    selection = read_selection(storage, filter_name)
-    if not stale_ok:
-        _check_up_to_date(storage, selection)
-    target = Storage(output or storage.url_of(join(SHARDS, filter_name)))
-    with PackScreen(quiet=quiet) as screen:
+    with no_writer(storage), PackScreen(quiet=quiet) as screen:
+        selection = read_selection(storage, filter_name)
+        if not stale_ok:
+            _check_up_to_date(storage, selection)
+        target = Storage(output or storage.url_of(join(SHARDS, filter_name)))
         packer = Packer(storage, target, selection, settings, screen)
         try:
             packed = packer.pack(workers=workers, address=address, verify=verify, verbose=verbose)

@@ -45,8 +45,7 @@ def command(
 
     Exit status: 0 done; 2 the request cannot run.
     """
-    from rich.console import Console
-
+    from curation.cli.console import table_console
     from curation.dataset import journal
     from curation.dataset.description import read_description
     from curation.dataset.lock import only_writer
@@ -57,7 +56,8 @@ def command(
 
     storage = Storage(dataset)
     read_description(storage)
-    console = Console(quiet=quiet)
+    console = table_console()
+    console.quiet = quiet
     copies = [_shards_folder(url) for url in shards or []]
     if dry_run:
         videos, _ = find_videos(storage, sources or [])
@@ -74,7 +74,7 @@ def command(
         journal.fold(storage, workers_gone=True)
         videos, gone = find_videos(storage, sources or [])
         for name in gone:
-            console.print(f"{name}: was taken out before", markup=False)
+            console.print(f"{name}: was taken out before", markup=False, soft_wrap=True)
         if videos:
             removal = plan_removal(storage, videos, reason, copies)
             _show(console, removal)
@@ -100,7 +100,7 @@ def _show(console: Console, removal: Removal) -> None:
     from rich.filesize import decimal
 
     for video in removal.videos[:MOST_SHOWN]:
-        console.print(f"{video.video_id}  {', also '.join(video.sources)}", markup=False)
+        console.print(f"{video.video_id}  {', also '.join(video.sources)}", markup=False, soft_wrap=True)
     if len(removal.videos) > MOST_SHOWN:
         console.print(f"… {len(removal.videos) - MOST_SHOWN} more")
     console.print(
@@ -110,7 +110,7 @@ def _show(console: Console, removal: Removal) -> None:
     for one in removal.shards:
         rewritten = _count(len(one.shards), "shard")
         how = f"{rewritten} to be written again" if one.whole else "an unfinished pack: such shards are deleted"
-        console.print(f"{_count(one.samples, 'sample')} from {one.location}: {how}", markup=False)
+        console.print(f"{_count(one.samples, 'sample')} from {one.location}: {how}", markup=False, soft_wrap=True)
     for stage, clips in removal.unsettled.items():
         console.print(f"{stage}: values of {_count(len(clips), 'other clip')} that name a clip that goes")
 
@@ -133,10 +133,14 @@ def _carry_out(storage: Storage, removal: Removal, console: Console) -> None:
         carry_out(storage, removal, lambda what: console.print(f"[dim]{what} …[/dim]"))
     except DiskFullError as error:
         raise UserError(f"{error}; make room, and finish it with: curation remove {storage.url}") from error
-    console.print(f"Done, and recorded in {storage.url}/{RECORD}. A run passes these sources over.", markup=False)
+    console.print(
+        f"Done, and recorded in {storage.url}/{RECORD}. A run passes these sources over.", markup=False, soft_wrap=True
+    )
     for stage, clips in removal.unsettled.items():
         again = f"curation annotate {storage.url} --stage {stage}"
-        console.print(f"{stage} is to be computed again for {_count(len(clips), 'clip')}: {again}", markup=False)
+        console.print(
+            f"{stage} is to be computed again for {_count(len(clips), 'clip')}: {again}", markup=False, soft_wrap=True
+        )
     console.print("Backups, versions that a bucket keeps, and copies made elsewhere are not reached.")
 
 

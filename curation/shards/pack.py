@@ -10,7 +10,6 @@ import pyarrow as pa
 
 from curation.dataset.description import read_description
 from curation.dataset.fingerprint import dataset_fingerprint
-from curation.dataset.lock import no_writer
 from curation.dataset.storage import Storage
 from curation.dataset.wide import wide
 from curation.errors import UserError
@@ -100,6 +99,8 @@ class Packer:
     ) -> Packed:
         """Write the shards that are not there yet, delete those of another plan, and publish the manifest.
 
+        The caller keeps writers out of the dataset (`no_writer`).
+
         ``workers``, ``address``, ``verbose``: as `carry_out`. ``verify``: read the shards that are there, and write
         again those that are damaged.
 
@@ -117,7 +118,7 @@ class Packer:
         plan = plan_shards(clips, self.settings.seed, size)
         names = [shard_name(number) for number in range(plan["shard"][-1].as_py() + 1)]
         self.watcher.planned(len(names), plan.num_rows)
-        with no_writer(self.storage), only_packer(self.output):
+        with only_packer(self.output):
             remember_pack(self.storage, self.output)
             self._there = self._usable(verify)
             written = 0

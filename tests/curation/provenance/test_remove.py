@@ -1,0 +1,271 @@
+"""A takedown: nothing of the source is left, everything else is as it was, whenever it was killed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+import pytest
+
+from curation.dataset.description import read_description
+from curation.dataset.fingerprint import dataset_fingerprint
+from curation.dataset.journal import CLIPS, VIDEOS, fold, record_annotations, table_of
+from curation.dataset.schema import annotation_schema
+from curation.dataset.storage import Storage
+from curation.filters.selection import read_selection
+from curation.provenance.find import find_videos
+from curation.provenance.removal import plan_removal, write_pending
+from curation.provenance.removed import Removed
+from curation.provenance.take_out import carry_out
+from curation.shards.manifest import read_manifest
+from curation.shards.reader import ShardReader
+from tests.curation.provenance.conftest import ALSO_GONE, GONE, OTHER, STAYS
+from tests.curation.provenance.remains import remains
+from tests.curation.shards.conftest import pack
+from tests.curation.small_dataset import clip_ids_of, files_of, select
+
+Call = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def needles(storage: Storage) -> list[bytes]:
+    """Every id and every file of the source's clips, and its names."""
+    clips = table_of(storage, CLIPS).read(["clip_id", "source", "media"])
+    assert clips is not None
+    rows = [row for row in clips.to_pylist() if row["source"] == GONE]
+    assert len(rows) == 3
+    ids, files = [row["clip_id"].encode() for row in rows], [storage.read_bytes(row["media"]) for row in rows]
+    return [*ids, *files, GONE.encode(), ALSO_GONE.encode()]
+
+
+def members(folder: str) -> dict[str, bytes]:
+    """The content of every member of every shard."""
+    reader = ShardReader(folder)
+    names = [(place, member) for place in range(len(reader)) for member in reader.members]
+    return {f"{reader.key(place)}.{member}": reader.read(place, member) for place, member in names}
+
+
+def test_nothing_of_the_source_is_left(dataset: Storage, curation_here: Call) -> None:
+    wanted, video_id = needles(dataset), find_videos(dataset, [GONE])[0][0].video_id
+    for name in (f"media/{video_id[:2]}/{video_id}/half.mp4", ".aside-1", "shards/all/.aside-2"):
+        dataset.write_bytes(name.replace(".aside-", "was-aside-"), wanted[3])
+    for name in (".aside-1", "shards/all/.aside-2"):
+        Path(dataset.path(name.replace(".aside-", "was-aside-"))).rename(dataset.path(name))
+    dataset.write_bytes("shards/all/.nv-meta/index.sqlite", wanted[0])
+    before = remains(dataset.root, wanted)
+    assert any(name.endswith(".tar") for name in before)
+    assert {"selections/all.parquet", "shards/all/index.parquet", "_state/sources.parquet"} < set(before)
+    done = curation_here("remove", dataset.root, "--source", GONE, "--reason", "takedown 12", "--yes")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert remains(dataset.root, wanted) == []
+    assert remains(dataset.root, [video_id.encode()]) == ["removals.jsonl"]
+    (entry,) = [json.loads(line) for line in dataset.read_bytes("removals.jsonl").splitlines()]
+    assert (entry["event"], entry["reason"], entry["video_id"]) == ("removed", "takedown 12", video_id)
+    assert entry["sources_sha256"] == [hashlib.sha256(name.encode()).hexdigest() for name in (GONE, ALSO_GONE)]
+    assert entry["removal"]["clips"] == 3
+
+
+def test_everything_else_is_as_it_was(dataset: Storage, curation_here: Call) -> None:
+    gone = set(clip_ids_of(dataset, GONE))
+    folder = Path(dataset.root, "shards", "all")
+    before, samples = files_of(dataset.root), members(str(folder))
+    files = {path.name: path.stat().st_ino for path in folder.glob("*.tar")}
+    reader = ShardReader(str(folder))
+    touched = {reader.place(reader.position(key))["shard"] for key in gone}
+    curation_here("remove", dataset.root, "--source", GONE, "--yes")
+
+    assert members(str(folder)) == {name: data for name, data in samples.items() if name[:32] not in gone}
+    left = {path.name: path.stat().st_ino for path in folder.glob("*.tar")}
+    assert left.keys() == {shard["name"] for shard in read_manifest(Storage(str(folder)))["shards"]}
+    assert {name for name in files if left.get(name) != files[name]} == touched
+    media = {name: data for name, data in before.items() if name.startswith("media")}
+    stays = {name: data for name, data in media.items() if name[-36:-4] not in gone}
+    assert {n: data for n, data in files_of(dataset.root).items() if n.startswith("media")} == stays
+    assert clip_ids_of(dataset) == sorted(clip_ids_of(dataset, STAYS) + clip_ids_of(dataset, OTHER))
+    assert read_description(dataset)["counts"]["clips"] == 7
+    rows = duckdb.sql(f"SELECT count(*) FROM '{dataset.root}/annotations/coca/*.parquet'").fetchall()
+    assert rows == [(7,)]
+
+
+def test_shards_and_selections_fit_together_afterwards(dataset: Storage, curation_here: Call) -> None:
+    curation_here("remove", dataset.root, "--source", GONE, "--yes")
+    for name in ("all", "slow"):
+        selection = read_selection(dataset, name)
+        assert not selection.is_stale(dataset)
+        assert selection.rows["clip_id"].to_pylist() == clip_ids_of(dataset)
+    folder = Storage(f"{dataset.root}/shards/all")
+    manifest = read_manifest(folder)
+    assert manifest["dataset_fingerprint"] == dataset_fingerprint(dataset)
+    for shard in manifest["shards"]:
+        data = folder.read_bytes(shard["name"])
+        assert (shard["sha256"], shard["bytes"]) == (hashlib.sha256(data).hexdigest(), len(data))
+    listed = json.loads(folder.read_bytes("shards.json"))["shardlist"]
+    assert [(one["url"], one["nsamples"]) for one in listed] == [(s["name"], s["samples"]) for s in manifest["shards"]]
+    assert manifest["counts"]["samples"] == sum(one["nsamples"] for one in listed) == 7
+    assert manifest["counts"]["seconds"] == 7.0
+    packed = pack(dataset, folder, samples=2)
+    assert packed.manifest["counts"]["samples"] == 7
+
+
+@pytest.mark.parametrize("name", [ALSO_GONE, "/v/taken*", "{video_id}", "taken-down.mp4"])
+def test_other_names_of_the_source(
+    name: str, packed: Storage, dataset: Storage, curation_here: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("curation.provenance.find.local_name", lambda path: f"/v/{path}")  # as if called in /v
+    name = name.format(video_id=find_videos(packed, [GONE])[0][0].video_id)
+    assert curation_here("remove", dataset.root, "--source", name, "--yes", "--quiet").returncode == 0
+    assert remains(dataset.root, needles(packed)) == []
+
+
+def test_values_of_other_clips_that_name_it_go_too(dataset: Storage, curation_here: Call) -> None:
+    gone, stays = clip_ids_of(dataset, GONE), clip_ids_of(dataset, STAYS)
+    schema = annotation_schema("dedup", {"duplicate_of": pa.string()})
+    rows = [{"clip_id": i, "duplicate_of": gone[0] if i == stays[0] else None} for i in clip_ids_of(dataset)]
+    record_annotations(dataset, "dedup", pa.Table.from_pylist(rows, schema=schema), "f" * 16)
+    fold(dataset)
+    select(dataset)
+    pack(dataset, f"{dataset.root}/shards/all", samples=2)
+    wanted = needles(dataset)
+    done = curation_here("remove", dataset.root, "--source", GONE, "--yes")
+    assert "curation annotate" in done.stdout
+    assert "--stage dedup" in done.stdout
+    assert remains(dataset.root, wanted) == []
+    dedup = table_of(dataset, "annotations/dedup").read()
+    assert dedup is not None
+    assert set(clip_ids_of(dataset)) - set(dedup["clip_id"].to_pylist()) == {stays[0]}
+    reader = ShardReader(f"{dataset.root}/shards/all")
+    sample = reader[reader.position(stays[0])]
+    assert sample["json"]["duplicate_of"] is None
+    assert sample["json"]["motion_score"] is not None
+
+
+def test_shards_elsewhere_and_copies_of_shards(dataset: Storage, tmp_path: Path, curation_here: Call) -> None:
+    wanted = needles(dataset)
+    pack(dataset, tmp_path / "elsewhere", samples=3)
+    shutil.copytree(tmp_path / "elsewhere", tmp_path / "copy")
+    copy = str(tmp_path / "copy")
+    done = curation_here("remove", dataset.root, "-s", GONE, "--yes", "--shards", copy)
+    assert done.returncode == 0
+    for folder in (tmp_path / "elsewhere", tmp_path / "copy"):
+        assert remains(folder, wanted) == []
+        assert len([sample["mp4"] for sample in ShardReader(str(folder))]) == 7
+
+
+def test_a_pack_that_was_interrupted(dataset: Storage, curation_here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    wanted, folder = needles(dataset), f"{dataset.root}/shards/all"
+
+    def killed(*arguments: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr("curation.shards.pack.publish", killed)
+        with pytest.raises(KeyboardInterrupt):
+            pack(dataset, folder, samples=3)
+    assert remains(folder, wanted)
+    curation_here("remove", dataset.root, "--source", GONE, "--yes")
+    assert remains(dataset.root, wanted) == []
+    pack(dataset, folder, samples=3)
+    pack(dataset, f"{folder}-anew", samples=3)
+    assert files_of(folder) == files_of(f"{folder}-anew")
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: nothing after it runs."""
+
+
+class Mortality:
+    """Lets every `Storage` die before the ``life``-th writing operation of all."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, life: int) -> None:
+        self.life = life
+        for name in ("write_bytes", "delete_tree"):
+            monkeypatch.setattr(Storage, name, self._mortal(getattr(Storage, name)))
+        delete = self._mortal(Storage.delete)
+        monkeypatch.setattr(Storage, "delete", lambda storage, names: [delete(storage, [name]) for name in names])
+
+    def _mortal(self, operation: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any) -> Any:
+            if self.life == 0:
+                raise Killed
+            self.life -= 1
+            return operation(*arguments)
+
+        return call
+
+
+def test_killed_at_every_operation_and_finished_later(packed: Storage, tmp_path: Path, curation_here: Call) -> None:
+    dataset = Storage(str(tmp_path / "dataset"))
+    shutil.copytree(packed.root, dataset.root)
+    removal = plan_removal(dataset, find_videos(dataset, [GONE])[0])
+    write_pending(dataset, removal)
+    carry_out(dataset, removal)
+    wanted, gone = files_of(dataset.root), needles(packed)
+    killed = 0
+    for life in range(200):
+        shutil.rmtree(dataset.root)
+        shutil.copytree(packed.root, dataset.root)
+        write_pending(dataset, removal)
+        with pytest.MonkeyPatch.context() as monkeypatch:
+            mortality = Mortality(monkeypatch, life)
+            try:
+                carry_out(dataset, removal)
+            except Killed:
+                killed += 1
+        if dataset.exists("_state/removal.json"):
+            assert "curation remove" in curation_here("pack", dataset.root, "--filter", "all").stderr
+        assert curation_here("remove", dataset.root, "--source", GONE, "--yes").returncode == 0
+        assert files_of(dataset.root) == wanted, f"killed before operation {life}"
+        if mortality.life > 0:
+            break
+    assert killed > 25
+    assert remains(dataset.root, gone) == []
+
+
+def test_asked_again(dataset: Storage, curation_here: Call) -> None:
+    curation_here("remove", dataset.root, "--source", GONE, "--yes")
+    before = files_of(dataset.root)
+    for name in (GONE, ALSO_GONE):
+        done = curation_here("remove", dataset.root, "--source", name, "--yes")
+        assert (done.returncode, "was taken out before" in done.stdout) == (0, True)
+    assert files_of(dataset.root) == before
+
+
+def test_nothing_changes_unless_it_is_confirmed(dataset: Storage, curation_here: Call) -> None:
+    before = files_of(dataset.root)
+    done = curation_here("remove", dataset.root, "--source", GONE, "--dry-run")
+    assert done.returncode == 0
+    assert "1 video with 3 clips" in done.stdout
+    assert "3 samples from" in done.stdout
+    done = curation_here("remove", dataset.root, "--source", GONE)
+    assert (done.returncode, done.stderr) == (2, "error: nothing was removed: confirm it with --yes\n")
+    assert files_of(dataset.root) == before
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["--source", "/v/taken-dwn.mp4"], 'did you mean "/v/taken-down.mp4"'),
+        (["--source", "/x/*"], "no video of"),
+        (["--source", GONE, "--shards", "/nowhere"], "no shards of curation pack there"),
+        ([], "name a source with --source"),
+    ],
+)
+def test_mistakes_are_one_line(words: list[str], told: str, packed: Storage, curation_here: Call) -> None:
+    done = curation_here("remove", packed.root, *words, "--yes")
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert told in done.stderr
+
+
+def test_several_at_once_until_nothing_is_left(dataset: Storage, curation_here: Call) -> None:
+    done = curation_here("remove", dataset.root, "--source", "/v/*", "--yes")
+    assert "3 videos with 10 clips" in done.stdout
+    assert clip_ids_of(dataset) == []
+    assert table_of(dataset, VIDEOS).read() is None
+    assert len(ShardReader(f"{dataset.root}/shards/all")) == 0
+    assert len(Removed.of(dataset).video_ids) == 3
