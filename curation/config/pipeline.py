@@ -7,9 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from curation.config.validation import validated
+from curation.dataset.schema import CLIPS
 from curation.errors import UserError
 from curation.registry import stage_class
-from curation.dataset.schema import CLIPS
 from curation.stage import Annotator, DatasetAnnotator, RunPolicy, Splitter, Stage, StageConfig, columns_written
 from curation.suggestions import did_you_mean
 from curation.video.types import SourceKind
