@@ -50,9 +50,9 @@ class ClipColumns:
     def __len__(self) -> int:
         return len(self._ids)
 
-    def ids(self, start: int = 0, stop: int | None = None) -> pa.Array:
+    def ids(self, positions: Positions | slice) -> pa.Array:
         """The ids of the clips at these positions."""
-        return pa.array(self._ids[start:stop].astype(str), pa.string())
+        return pa.array(self._ids[positions].astype(str), pa.string())
 
     def positions(self, ids: pa.Array) -> Positions:
         """The positions of the clips with these ids; −1 where there is no such clip."""

@@ -67,7 +67,7 @@ def failures(spec: StageSpec, clips: ClipColumns, reason: str) -> Iterator[pa.Ta
     """Rows without values for all clips, with the reason."""
     error = f"{spec.name}_error"
     for start in range(0, len(clips), BLOCK_ROWS):
-        ids = clips.ids(start, start + BLOCK_ROWS)
+        ids = clips.ids(slice(start, start + BLOCK_ROWS))
         columns = {CLIP_ID: ids, error: pa.array([reason] * len(ids), pa.string())}
         yield _with_nulls(columns, spec)
 

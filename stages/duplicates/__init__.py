@@ -1,0 +1,1 @@
+"""The parts of `dedup` and `perceptual_hash`: picture hashes, vectors on disk, nearest neighbours, groups."""
