@@ -7,8 +7,10 @@ reached: a filter may come from elsewhere.
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ from curation.errors import UserError
 if TYPE_CHECKING:
     import duckdb
 
+_OPENING = threading.Lock()
 _REFUSED = {
     "SUBQUERY": "no query can stand in a rule; it looks at one clip at a time",
     "STAR": "name the columns instead of *",
@@ -55,7 +58,7 @@ def read_expression(expression: str, known: Mapping[str, Column]) -> Reading:
         ((parsed,),) = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
         found = _Names()
         found.read(json.loads(parsed), frozenset())
-        _refuse_changing(found.functions, connection)
+        _refuse_changing(found.functions)
         by_name = {name.casefold(): name for name in known}
         unknown = tuple(name for name in found.columns if name.casefold() not in by_name)
         if not unknown:
@@ -83,12 +86,29 @@ def truth_values(expression: str, clips: pa.Table) -> tuple[npt.NDArray[np.bool_
 
 
 def _sealed(clips: pa.Table) -> duckdb.DuckDBPyConnection:
+    """A connection of its own that sees ``clips`` and nothing else."""
+    with _OPENING:
+        connection = _database().cursor()
+    connection.register("clips", clips)
+    return connection
+
+
+@cache
+def _database() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     connection = duckdb.connect(config={"enable_external_access": "false", "python_enable_replacements": "false"})
-    connection.register("clips", clips)
     connection.execute("SET lock_configuration = true")
     return connection
+
+
+@cache
+def _changing_functions() -> frozenset[str]:
+    """Functions that give other values each time, or elsewhere."""
+    query = "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
+    with _OPENING:
+        connection = _database().cursor()
+    return frozenset(name.casefold() for (name,) in connection.execute(query).fetchall())
 
 
 def _on_lines_of_its_own(expression: str) -> str:
@@ -104,11 +124,9 @@ def _bind(connection: duckdb.DuckDBPyConnection, expression: str) -> None:
         raise UserError(f"should be true or false for each clip, and is a value of type {kind}")
 
 
-def _refuse_changing(functions: Mapping[str, None], connection: duckdb.DuckDBPyConnection) -> None:
-    query = "SELECT DISTINCT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-    changing = {name for (name,) in connection.execute(query).fetchall()}
+def _refuse_changing(functions: Mapping[str, None]) -> None:
     for name in functions:
-        if name.casefold() in changing:
+        if name.casefold() in _changing_functions():
             raise UserError(f"{name}() gives other values each time; a filter must give the same clips again")
 
 
