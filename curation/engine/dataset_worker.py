@@ -24,6 +24,8 @@ def annotate_dataset(
     dataset_url: str, ledger: Any, spec: StageSpec, sources: Mapping[str, ColumnSource], inputs: str
 ) -> None:
     """Compute and publish the table of one stage. ``inputs``: the state of the tables that it reads."""
+    import ray
+
     storage = Storage(dataset_url)
     stage = spec.build()
     assert isinstance(stage, DatasetAnnotator)
@@ -37,7 +39,7 @@ def annotate_dataset(
         ledger.advanced.remote(spec.name, count)
 
     clips = ClipColumns(storage, sources, progressed)
-    checked = _Checked(spec.name, clips)
+    checked = Checked(spec.name, clips)
     try:
         try:
             publish(storage, spec, checked.all_rows(stage.annotate_all(clips)), inputs)
@@ -51,7 +53,7 @@ def annotate_dataset(
         raise
     progressed(len(clips) - counted)
     event = {"stage": spec.name, "clips": len(clips), "failed": checked.failed}
-    ledger.dataset_annotated.remote(event, time.process_time() - began)
+    ray.get(ledger.dataset_annotated.remote(event, time.process_time() - began))  # the driver looks when this task ends
 
 
 def failures(spec: StageSpec, clips: ClipColumns, reason: str) -> Iterator[pa.Table]:
@@ -69,7 +71,7 @@ def _with_nulls(columns: Mapping[str, pa.Array], spec: StageSpec) -> pa.Table:
     return pa.table([columns.get(field.name, pa.nulls(rows, field.type)) for field in schema], schema=schema)
 
 
-class _Checked:
+class Checked:
     """Sees to it that each clip gets one row, and counts those with an error."""
 
     def __init__(self, stage: str, clips: ClipColumns) -> None:
