@@ -38,7 +38,7 @@ def annotate_dataset(
         ledger.advanced(spec.name, count)
 
     clips = ClipColumns(storage, sources, progressed)
-    checked = _Checked(spec.name, clips)
+    checked = Checked(spec.name, clips)
     try:
         try:
             publish(storage, spec, checked.all_rows(stage.annotate_all(clips)), inputs)
@@ -78,7 +78,7 @@ def _with_nulls(columns: Mapping[str, pa.Array], spec: StageSpec) -> pa.Table:
     return pa.table([columns.get(field.name, pa.nulls(rows, field.type)) for field in schema], schema=schema)
 
 
-class _Checked:
+class Checked:
     """Sees to it that each clip gets one row, and counts those with an error."""
 
     def __init__(self, stage: str, clips: ClipColumns) -> None:

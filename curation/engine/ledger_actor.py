@@ -9,8 +9,8 @@ from curation.engine.ledger import Event, Ledger, Progress
 
 
 class LedgerActor(Ledger):
-    """A `Ledger` in an actor of its own. Only `begin`, `begin_batch` and `look` wait for it; they raise Ray's
-    `RayError` when the run has ended and taken it away."""
+    """A `Ledger` in an actor of its own. Only `begin`, `begin_batch`, `dataset_annotated` and `look` wait for it; they
+    raise Ray's `RayError` when the run has ended and taken it away."""
 
     def __init__(self, actor: Any) -> None:
         self.actor = actor
@@ -45,7 +45,10 @@ class LedgerActor(Ledger):
         self.actor.advanced.remote(stage, clips)
 
     def dataset_annotated(self, event: Event, cpu_s: float) -> None:
-        self.actor.dataset_annotated.remote(event, cpu_s)
+        """Waits: the driver looks as soon as the stage's task has ended."""
+        import ray
+
+        ray.get(self.actor.dataset_annotated.remote(event, cpu_s))
 
     def time_spent(self, cpu_s: Mapping[str, float]) -> None:
         self.actor.time_spent.remote(cpu_s)
