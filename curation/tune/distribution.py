@@ -1,0 +1,119 @@
+"""How the values of a column are spread, over all clips and over those that are kept."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from curation.filters import ClipTable
+from curation.tune.axis import Axis, Scale
+
+NUM_BINS = 80
+QUANTILES = 1000
+FEW_VALUES = 24
+
+Counts = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Histogram:
+    """``bins``: uint8 [clips], the bar of each clip, `NUM_BINS` for a null; ``counts``: int64 [NUM_BINS + 1];
+    ``quantiles``: float64 [QUANTILES + 1], evenly from the least value to the greatest, empty where there is none."""
+
+    axis: Axis
+    bins: npt.NDArray[np.uint8]
+    counts: Counts
+    quantiles: npt.NDArray[np.float64]
+    is_integer: bool
+
+    @classmethod
+    def of(cls, table: ClipTable, name: str, scale: Scale | None = None) -> Histogram:
+        """The histogram of a column of numbers; ``scale``: of its axis, None lets the values decide."""
+        values, missing = table.numbers(name), table.missing(name)
+        ordered = table.ranking(name, ()).ordered
+        if not len(ordered):
+            bins = np.full(len(table), NUM_BINS, np.uint8)
+            axis = Axis("linear", 0.0, 1.0, 1.0)
+            return cls(axis, bins, _count(bins), np.zeros(0), False)
+        axis = Axis.of(ordered, scale)
+        with np.errstate(invalid="ignore"):
+            bins = np.clip(axis.position(values) * NUM_BINS, 0, NUM_BINS - 1).astype(np.uint8)
+        bins[missing] = NUM_BINS
+        positions = np.round(np.linspace(0, len(ordered) - 1, QUANTILES + 1)).astype(np.int64)
+        return cls(axis, bins, _count(bins), ordered[positions].astype(np.float64), values.dtype.kind in "iu")
+
+    def kept(self, chosen: npt.NDArray[np.bool_]) -> Counts:
+        """The bars of the clips that are chosen, int64 [NUM_BINS + 1]."""
+        return _count(self.bins[chosen])
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "kind": "number",
+            "axis": self.axis.to_dict(),
+            "counts": self.counts[:NUM_BINS].tolist(),
+            "nulls": int(self.counts[NUM_BINS]),
+            "quantiles": self.quantiles.tolist(),
+            "is_integer": self.is_integer,
+        }
+
+
+def _count(bins: npt.NDArray[np.uint8]) -> Counts:
+    return np.bincount(bins, minlength=NUM_BINS + 1).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A column of texts or truth values. ``values``: the distinct ones, the most frequent first, at most `FEW_VALUES`;
+    ``counts``: how many clips have each; ``bins``: uint8 [clips], the place of a clip's value among them,
+    `len(values)` for a null or another value, or None where there are too many different ones."""
+
+    values: tuple[Any, ...]
+    counts: tuple[int, ...]
+    num_distinct: int
+    nulls: int
+    kind: str
+    bins: npt.NDArray[np.uint8] | None
+
+    def kept(self, chosen: npt.NDArray[np.bool_]) -> Counts | None:
+        """How many of the chosen clips have each value; None where there are too many different ones."""
+        if self.bins is None:
+            return None
+        return np.bincount(self.bins[chosen], minlength=len(self.values) + 1).astype(np.int64)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values."""
+        return {
+            "kind": self.kind,
+            "values": list(self.values),
+            "counts": list(self.counts),
+            "num_distinct": self.num_distinct,
+            "nulls": self.nulls,
+            "is_complete": self.bins is not None,
+        }
+
+
+def categories(table: ClipTable, name: str, kind: str) -> Categories:
+    """The values of a column of texts or truth values."""
+    groups = table.groups((name,))
+    counts = np.bincount(groups.codes, minlength=len(groups))
+    keys = groups.keys[name]
+    there = np.flatnonzero(~keys.is_null().to_numpy())
+    ordered = there[np.argsort(-counts[there], kind="stable")]
+    shown = ordered[:FEW_VALUES]
+    bins = None
+    if len(there) <= FEW_VALUES:
+        place = np.full(len(groups), len(shown), np.uint8)
+        place[shown] = np.arange(len(shown), dtype=np.uint8)
+        bins = place[groups.codes]
+    return Categories(
+        tuple(keys[int(code)].as_py() for code in shown),
+        tuple(int(counts[code]) for code in shown),
+        len(there),
+        int(counts.sum() - counts[there].sum()),
+        kind,
+        bins,
+    )
