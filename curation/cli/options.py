@@ -41,3 +41,10 @@ Log = Annotated[
     Path | None,
     typer.Option(metavar="FILE", help="Append one JSON object per event to this file (- is standard error)."),
 ]
+Filter = Annotated[
+    str, typer.Option("--filter", "-f", metavar="NAME", help="Filter of the config file.", show_default=False)
+]
+SkipMissing = Annotated[
+    bool, typer.Option("--skip-missing", help="Leave out rules over columns of stages that have not run.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import tempfile
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from curation.dataset.storage import Storage
@@ -18,7 +20,9 @@ def connect(storage: Storage) -> duckdb.DuckDBPyConnection:
     """A connection of its own, in memory, that reads the files of ``storage``."""
     import duckdb
 
-    connection = duckdb.connect()
+    # What does not fit into memory is spilled there; DuckDB's own choice is the working directory.
+    spill = str(Path(tempfile.gettempdir()) / "curation-duckdb")
+    connection = duckdb.connect(config={"temp_directory": spill})
     if not storage.is_local:
         connection.register_filesystem(storage.fs)
     return connection

@@ -55,7 +55,7 @@ def columns(storage: Storage) -> dict[str, Column]:
     Raises:
         UserError: parts of a table hold different kinds of values under one name.
     """
-    return _columns(connect(storage), storage)
+    return _columns(storage)
 
 
 def wide(storage: Storage, columns: Sequence[str] | None = None) -> duckdb.DuckDBPyConnection:
@@ -66,13 +66,17 @@ def wide(storage: Storage, columns: Sequence[str] | None = None) -> duckdb.DuckD
     Raises:
         UserError: there is no such column; as `columns`.
     """
-    connection = connect(storage)
-    known = _columns(connection, storage)
+    known = _columns(storage)
     names = [name for name, column in known.items() if not column.is_nested] if columns is None else columns
     for name in names:
         if name not in known:
             raise UserError(f'{storage.url}: no column "{name}"{did_you_mean(name, known)}')
-    wanted = [known[name] for name in dict.fromkeys(names)]
+    return view(storage, [known[name] for name in dict.fromkeys(names)])
+
+
+def view(storage: Storage, wanted: Sequence[Column]) -> duckdb.DuckDBPyConnection:
+    """As `wide`, for columns that `columns` has given before."""
+    connection = connect(storage)
     if storage.files(CLIPS, ".parquet"):
         connection.execute(f"CREATE VIEW clips AS {_joined(storage, wanted)}")
     else:
@@ -80,7 +84,8 @@ def wide(storage: Storage, columns: Sequence[str] | None = None) -> duckdb.DuckD
     return connection
 
 
-def _columns(connection: duckdb.DuckDBPyConnection, storage: Storage) -> dict[str, Column]:
+def _columns(storage: Storage) -> dict[str, Column]:
+    connection = connect(storage)
     found: dict[str, Column] = {}
 
     def add(column: Column, prefix: str) -> None:

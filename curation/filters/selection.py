@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.storage import Storage, join
 from curation.dataset.wide import CLIP_ID
-from curation.errors import UserError
+from curation.errors import DiskFullError, UserError
 from curation.filters.evaluate import Verdicts
 from curation.filters.load import filter_name
 from curation.filters.table import ClipTable
@@ -60,20 +60,23 @@ def selection_file(name: str) -> str:
 
 
 def write_selection(storage: Storage, verdicts: Verdicts, table: ClipTable) -> str:
-    """Publish what a filter says of each clip; returns the name of the file inside the dataset."""
+    """Publish what a filter says of each clip; returns the name of the file inside the dataset.
+
+    Raises:
+        UserError: the dataset cannot be written to, or a disk is full.
+    """
     name = selection_file(verdicts.resolved.filter.name)
     metadata = {
         FILTER: json.dumps(verdicts.resolved.filter.to_dict()),
         RESOLVED: json.dumps(verdicts.resolved.to_dict()),
         FINGERPRINT: table.fingerprint,
     }
-    with scratch_space(), tempfile.TemporaryDirectory(prefix="curation-") as folder:
-        local = Path(folder) / "selection.parquet"
-        schema = SCHEMA.with_metadata(metadata)
-        with pq.ParquetWriter(local, schema, compression="zstd", use_dictionary=REPEATED) as file:
-            for start in range(0, len(table), ROWS_AT_ONCE):
-                file.write_table(_rows(verdicts, table, slice(start, min(start + ROWS_AT_ONCE, len(table)))))
-        storage.put_file(local, name)
+    try:
+        _publish(storage, name, verdicts, table, SCHEMA.with_metadata(metadata))
+    except DiskFullError as error:
+        raise UserError(str(error)) from error
+    except OSError as error:
+        raise UserError(f"{storage.url}/{name}: cannot be written: {error.strerror or error}") from error
     return name
 
 
@@ -102,6 +105,15 @@ def read_selection(storage: Storage, name: str) -> Selection:
         json.loads(metadata[RESOLVED]),
         metadata[FINGERPRINT].decode(),
     )
+
+
+def _publish(storage: Storage, name: str, verdicts: Verdicts, table: ClipTable, schema: pa.Schema) -> None:
+    with scratch_space(), tempfile.TemporaryDirectory(prefix="curation-") as folder:
+        local = Path(folder) / "selection.parquet"
+        with pq.ParquetWriter(local, schema, compression="zstd", use_dictionary=REPEATED) as file:
+            for start in range(0, len(table), ROWS_AT_ONCE):
+                file.write_table(_rows(verdicts, table, slice(start, min(start + ROWS_AT_ONCE, len(table)))))
+        storage.put_file(local, name)
 
 
 def _rows(verdicts: Verdicts, table: ClipTable, part: slice) -> pa.Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,7 +17,7 @@ from curation.dataset.column_types import kind_of
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import CLIPS
 from curation.dataset.storage import Storage
-from curation.dataset.wide import CLIP_ID, DURATION, Column, columns, wide
+from curation.dataset.wide import CLIP_ID, DURATION, Column, columns, view
 from curation.errors import UserError
 from curation.filters.groups import Groups, group
 from curation.filters.ranking import Ranking
@@ -36,7 +36,7 @@ class Answer:
 
 
 class ClipTable:
-    """One row per clip, in the order of clip_id. ``columns``: all columns of the dataset, in memory or not yet.
+    """One row per clip, in the order of clip_id. ``columns``: all columns of the dataset; they are read when needed.
 
     What is asked is kept: numbers, rankings and groups for good, of the answers to questions about texts and in SQL
     the last `RESULTS_KEPT`. So only what changed costs time. May be used by several threads.
@@ -44,17 +44,18 @@ class ClipTable:
 
     def __init__(
         self,
-        clips: pa.Table,
         known: Mapping[str, Column],
-        fetch: Callable[[Sequence[str]], pa.Table] | None = None,
+        fetch: Callable[[Sequence[Column]], pa.Table],
+        dataset: str = "",
         fingerprint: str = "",
     ) -> None:
-        """``clips``: clip_id, duration_s and any further columns, sorted by clip_id; ``fetch``: gives others later;
-        ``fingerprint``: that of the dataset before anything was read from it."""
-        self.fingerprint = fingerprint
+        """``known``: all columns; ``fetch``: gives some of them, in the order of clip_id; ``dataset``: its URL, for
+        messages; ``fingerprint``: that of the dataset before anything was read from it."""
         self.columns = dict(known)
-        self._clips = _finite(clips)
+        self.dataset = dataset
+        self.fingerprint = fingerprint
         self._fetch = fetch
+        self._clips: pa.Table | None = None
         self._lock = threading.Lock()
         self.numbers = lru_cache(maxsize=None)(self._numbers)
         self.missing = lru_cache(maxsize=None)(self._missing)
@@ -63,18 +64,17 @@ class ClipTable:
         self.matches = lru_cache(RESULTS_KEPT)(self._matches)
         self.is_one_of = lru_cache(RESULTS_KEPT)(self._is_one_of)
         self.sql = lru_cache(RESULTS_KEPT)(self._sql)
-        self.seconds: npt.NDArray[np.float64] = self._clips[DURATION].fill_null(0).to_numpy()
 
     @classmethod
-    def open(cls, storage: Storage, names: Sequence[str] = ()) -> ClipTable:
-        """The clips of a dataset with the columns ``names``; others are read when they are asked for.
+    def open(cls, storage: Storage) -> ClipTable:
+        """The clips of a dataset. Of its files only the footers are read at once.
 
         Raises:
-            UserError: there is no such column; a run is writing to the tables just now, or was killed while it did.
+            UserError: as `curation.dataset.wide.columns`.
         """
 
-        def fetch(wanted: Sequence[str]) -> pa.Table:
-            rows = wide(storage, [CLIP_ID, *wanted]).sql(f"FROM clips ORDER BY {CLIP_ID}").to_arrow_table()
+        def fetch(wanted: Sequence[Column]) -> pa.Table:
+            rows = view(storage, wanted).sql(f"FROM clips ORDER BY {CLIP_ID}").to_arrow_table()
             ids = rows[CLIP_ID]
             if pc.any(pc.equal(ids[1:], ids[:-1])).as_py():
                 raise UserError(
@@ -83,41 +83,50 @@ class ClipTable:
                 )
             return rows
 
-        fingerprint, known = dataset_fingerprint(storage), columns(storage)
-        first = [name for name in dict.fromkeys([DURATION, *names]) if name != CLIP_ID]
-        return cls(fetch(first), known, fetch, fingerprint)
+        fingerprint = dataset_fingerprint(storage)
+        return cls(columns(storage), fetch, storage.url, fingerprint)
 
     @classmethod
     def of(cls, clips: pa.Table) -> ClipTable:
         """A table that is in memory: clip_id, duration_s and any further columns, in any order."""
         known = {field.name: Column(field.name, field.type, CLIPS, field.name) for field in clips.schema}
-        return cls(clips.sort_by(CLIP_ID), known)
+        ordered = clips.sort_by(CLIP_ID)
+        return cls(known, lambda wanted: ordered.select([column.name for column in wanted]))
 
     def __len__(self) -> int:
-        return int(self._clips.num_rows)
+        return int(self.need().num_rows)
 
-    def need(self, names: Iterable[str]) -> None:
-        """Bring columns into memory, all that are lacking with one query.
+    @cached_property
+    def seconds(self) -> npt.NDArray[np.float64]:
+        """The length of each clip, float64 [clips]."""
+        length: npt.NDArray[np.float64] = self.values(DURATION).fill_null(0).to_numpy()
+        return length
+
+    def need(self, names: Iterable[str] = ()) -> pa.Table:
+        """Bring columns into memory, all that are lacking with one query; returns all that are there.
 
         Raises:
-            UserError: as `open`; the clips are no longer those of when the table was opened.
+            UserError: the clips are no longer those of when the table was opened; a table holds a clip twice, because a
+                run is writing to it.
         """
         with self._lock:
-            lacking = [name for name in dict.fromkeys(names) if name not in self._clips.column_names]
-            if not lacking:
-                return
-            if self._fetch is None:
-                raise KeyError(lacking[0])
-            rows = _finite(self._fetch(lacking))
+            there = [] if self._clips is None else self._clips.column_names
+            lacking = [name for name in dict.fromkeys([DURATION, *names]) if name not in there and name != CLIP_ID]
+            if self._clips is not None and not lacking:
+                return self._clips
+            rows = _finite(self._fetch([self.columns[name] for name in [CLIP_ID, *lacking]]))
+            if self._clips is None:
+                self._clips = rows
+                return rows
             if not rows[CLIP_ID].equals(self._clips[CLIP_ID]):
                 raise UserError("the dataset has changed since it was opened; open it again")
             for name in lacking:
                 self._clips = self._clips.append_column(rows.schema.field(name), rows[name])
+            return self._clips
 
     def values(self, name: str) -> pa.ChunkedArray:
         """A column as it is, but null where a number is not finite."""
-        self.need([name])
-        return self._clips[name]
+        return self.need([name])[name]
 
     def _numbers(self, name: str) -> npt.NDArray[Any]:
         """A column of numbers; 0 or NaN where there is none (see `missing`)."""
@@ -133,8 +142,7 @@ class ClipTable:
 
     def _groups(self, names: tuple[str, ...]) -> Groups:
         """The clips in groups that are equal in these columns; all in one group for ()."""
-        self.need(names)
-        return group(self._clips.select(list(names)))
+        return group(self.need(names).select(list(names)))
 
     def _ranking(self, name: str, within: tuple[str, ...]) -> Ranking:
         """The numbers of a column in order, in each group on its own."""
@@ -158,7 +166,7 @@ class ClipTable:
 
     def _sql(self, expression: str) -> Answer:
         """Whether an expression of SQL over columns that are in memory is true for each clip."""
-        return Answer(*truth_values(expression, self._clips))
+        return Answer(*truth_values(expression, self.need()))
 
 
 def _mask(values: pa.ChunkedArray) -> Mask:

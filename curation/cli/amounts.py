@@ -1,0 +1,26 @@
+"""Numbers of clips, lengths and shares, as they stand in tables."""
+
+from __future__ import annotations
+
+
+class Lengths:
+    """Seconds in one unit, chosen by the longest: hours, minutes or seconds."""
+
+    def __init__(self, longest: float) -> None:
+        """``longest``: in seconds."""
+        self.unit, self._seconds = next(
+            (unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if longest >= size or unit == "s"
+        )
+
+    def __call__(self, seconds: float) -> str:
+        return f"{seconds / self._seconds:,.{1 if self.unit != 'h' or seconds < 1e6 else 0}f} {self.unit}"
+
+
+def share(part: float, whole: float) -> str:
+    """``12.5 %``; a dash of nothing."""
+    return f"{part / whole:.1%}".replace("%", " %") if whole else "–"
+
+
+def number(value: float) -> str:
+    """Four digits that count; large numbers whole."""
+    return f"{value:,.0f}" if abs(value) >= 10_000 else f"{value:.4g}"
