@@ -24,7 +24,7 @@ def command(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Config file with filters, which is saved to; ./pipelines.yaml if not given. Made where it is not there.",
+            help="Config file with filters, which is saved to; else ./pipelines.yaml. Made where it is not there.",
         ),
     ] = None,
     host: Annotated[

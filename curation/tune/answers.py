@@ -32,9 +32,10 @@ def about(session: Session) -> Json:
         "dataset": session.storage.url,
         "name": session.storage.root.rstrip("/").rsplit("/", 1)[-1],
         "total": _amount(opened.judge.amount(np.ones(len(opened.table), np.bool_))),
-        "columns": described(list(opened.table.columns.values())),
+        "columns": described(opened),
         "filters": session.filters(),
         "target": str(session.target),
+        "config": session.config_option,
         "cannot_save": session.cannot_save,
     }
 
@@ -73,9 +74,7 @@ def gallery(opened: Opened, body: GalleryBody) -> Json:
     table = opened.table
     if body.rule is not None and body.side is not None:
         index = draft.position(body.rule)
-        rows = around_threshold(
-            table, verdict, index, body.side, body.fate, limit=body.limit, offset=body.offset
-        )
+        rows = around_threshold(table, verdict, index, body.side, body.fate, limit=body.limit, offset=body.offset)
         return {"clips": _cards(opened, rows, draft, verdict)}
     if body.rule is not None:
         index = draft.position(body.rule)
@@ -100,7 +99,7 @@ def comparison(opened: Opened, body: CompareBody) -> Json:
     for name, (chosen, other) in only.items():
         rows = sample(chosen, seed=body.seed, limit=body.limit)
         clips = _cards(opened, rows, drafts[other], verdicts[other])
-        answer[name] = {**_amount(opened.judge.amount(chosen)), "clips": clips}
+        answer[name] = {"amount": _amount(opened.judge.amount(chosen)), "clips": clips}
     return answer
 
 

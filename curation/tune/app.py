@@ -120,7 +120,6 @@ def _api(session: Session) -> list[Route]:
     ]
 
 
-
 def _asked(path: str, kind: type[Body], answer: Callable[[Body, Request], answers.Json]) -> Route:
     """A question with a body; the answer is worked out in a thread."""
 

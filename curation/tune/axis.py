@@ -35,9 +35,11 @@ class Axis:
             low, middle, high = (float(value) for value in np.quantile(_thinned(ordered), [0.01, 0.5, 0.99]))
             scale = "log" if low >= 0 and high > LONG_TAIL * max(middle, unit) else "linear"
         if scale == "linear":
-            inner_low, inner_high = float(ordered[int(TAIL * len(ordered))]), float(ordered[-1 - int(TAIL * len(ordered))])
-            if 2 * (inner_high - inner_low) < most - least and inner_high > inner_low:
-                least, most = max(least, 1.5 * inner_low - 0.5 * inner_high), min(most, 1.5 * inner_high - 0.5 * inner_low)
+            tail = int(TAIL * len(ordered))
+            inner_low, inner_high = float(ordered[tail]), float(ordered[-1 - tail])
+            width = inner_high - inner_low
+            if 0 < 2 * width < most - least:
+                least, most = max(least, inner_low - width / 2), min(most, inner_high + width / 2)
         return cls(scale, least, most, unit)
 
     def position(self, values: Any) -> Any:

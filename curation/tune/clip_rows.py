@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from typing import Any
 
-import pyarrow as pa
+import numpy as np
+import numpy.typing as npt
 
 from curation.dataset.duck import connect, quoted, scan
 from curation.dataset.journal import CLIPS
@@ -31,9 +32,9 @@ class ClipRows:
         self._kept: OrderedDict[str, Row] = OrderedDict()
         self._lock = threading.Lock()
 
-    def ids(self, rows: Sequence[int]) -> list[str]:
+    def ids(self, rows: npt.NDArray[np.intp]) -> list[str]:
         """The clips of rows of the table in memory."""
-        found: list[str] = self._table.values(CLIP_ID).take(pa.array(rows, pa.int64())).to_pylist()
+        found: list[str] = self._table.values(CLIP_ID).take(rows).to_pylist()
         return found
 
     def row(self, clip_id: str) -> int | None:
@@ -69,7 +70,5 @@ class ClipRows:
             return []
         columns = ", ".join(quoted(name) for name in NEEDED)
         query = f"SELECT {columns} FROM {scan(self._storage, parts)} WHERE {CLIP_ID} IN (SELECT unnest(?::VARCHAR[]))"
-        rows: list[dict[str, Any]] = (
-            connect(self._storage).execute(query, [clip_ids]).to_arrow_table().to_pylist()
-        )
+        rows: list[dict[str, Any]] = connect(self._storage).sql(query, params=[clip_ids]).to_arrow_table().to_pylist()
         return rows

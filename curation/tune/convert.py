@@ -30,8 +30,10 @@ def to_percentiles(table: ClipTable, column: str, spec: Mapping[str, Any]) -> di
             continue
         bound = float(converted.pop(key))
         ordered = ranking.ordered.astype(np.float64)
-        dropped = int(np.searchsorted(ordered, bound)) if key == "min" else count - int(
-            np.searchsorted(ordered, bound, side="right")
+        dropped = (
+            int(np.searchsorted(ordered, bound))
+            if key == "min"
+            else count - int(np.searchsorted(ordered, bound, side="right"))
         )
         share = _shortest_share(dropped, count)
         if share is not None:
@@ -105,7 +107,8 @@ def _shortest(bound: int | float, beyond: int | float | None, rounding: str) -> 
             break
         quantum = Decimal(1).scaleb(exact.adjusted() - digits + 1)
         rounded = float(exact.quantize(quantum, rounding=rounding))
-        if beyond is None or (rounded > beyond if rounding == ROUND_FLOOR else rounded < beyond):
-            if rounded <= bound if rounding == ROUND_FLOOR else rounded >= bound:
-                return rounded
+        outside = rounded > bound if rounding == ROUND_FLOOR else rounded < bound
+        reaches = beyond is not None and (rounded <= beyond if rounding == ROUND_FLOOR else rounded >= beyond)
+        if not outside and not reaches:
+            return rounded
     return float(bound)

@@ -41,7 +41,7 @@ def siblings_of(storage: Storage, video_id: str) -> list[dict[str, Any]]:
         f"SELECT clip_id, start_s, end_s FROM {scan(storage, parts)} WHERE video_id = ? ORDER BY start_s "
         f"LIMIT {MOST_SIBLINGS}"
     )
-    rows: list[dict[str, Any]] = connect(storage).execute(query, [video_id]).to_arrow_table().to_pylist()
+    rows: list[dict[str, Any]] = connect(storage).sql(query, params=[video_id]).to_arrow_table().to_pylist()
     return rows
 
 
@@ -68,5 +68,5 @@ def _row(storage: Storage, table: str, columns: list[Column], key: str, value: s
         return {}
     values = ", ".join(f"{column.expression} AS {quoted(column.name)}" for column in columns)
     query = f"SELECT {values} FROM {scan(storage, parts)} WHERE {quoted(key)} = ? LIMIT 1"
-    rows = connect(storage).execute(query, [value]).to_arrow_table().to_pylist()
+    rows = connect(storage).sql(query, params=[value]).to_arrow_table().to_pylist()
     return dict(rows[0]) if rows else {}

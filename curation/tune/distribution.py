@@ -11,7 +11,7 @@ import numpy.typing as npt
 from curation.filters import ClipTable
 from curation.tune.axis import Axis, Scale
 
-NUM_BINS = 80
+FEWEST_BINS, MOST_BINS = 20, 80
 QUANTILES = 1000
 FEW_VALUES = 24
 
@@ -20,7 +20,7 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Histogram:
-    """``bins``: uint8 [clips], the bar of each clip, `NUM_BINS` for a null; ``counts``: int64 [NUM_BINS + 1];
+    """``bins``: uint8 [clips], the bar of each clip, after the last bar for a null; ``counts``: int64 [bars + 1];
     ``quantiles``: float64 [QUANTILES + 1], evenly from the least value to the greatest, empty where there is none."""
 
     axis: Axis
@@ -34,35 +34,36 @@ class Histogram:
         """The histogram of a column of numbers; ``scale``: of its axis, None lets the values decide."""
         values, missing = table.numbers(name), table.missing(name)
         ordered = table.ranking(name, ()).ordered
+        bars = int(np.clip(3 * np.sqrt(len(ordered)), FEWEST_BINS, MOST_BINS))
         if not len(ordered):
-            bins = np.full(len(table), NUM_BINS, np.uint8)
+            bins = np.full(len(table), bars, np.uint8)
             axis = Axis("linear", 0.0, 1.0, 1.0)
-            return cls(axis, bins, _count(bins), np.zeros(0), False)
+            return cls(axis, bins, _count(bins, bars), np.zeros(0), False)
         axis = Axis.of(ordered, scale)
         with np.errstate(invalid="ignore"):
-            bins = np.clip(axis.position(values) * NUM_BINS, 0, NUM_BINS - 1).astype(np.uint8)
-        bins[missing] = NUM_BINS
+            bins = np.clip(axis.position(values) * bars, 0, bars - 1).astype(np.uint8)
+        bins[missing] = bars
         positions = np.round(np.linspace(0, len(ordered) - 1, QUANTILES + 1)).astype(np.int64)
-        return cls(axis, bins, _count(bins), ordered[positions].astype(np.float64), values.dtype.kind in "iu")
+        return cls(axis, bins, _count(bins, bars), ordered[positions].astype(np.float64), values.dtype.kind in "iu")
 
     def kept(self, chosen: npt.NDArray[np.bool_]) -> Counts:
-        """The bars of the clips that are chosen, int64 [NUM_BINS + 1]."""
-        return _count(self.bins[chosen])
+        """The bars of the clips that are chosen, int64 [bars + 1]."""
+        return _count(self.bins[chosen], len(self.counts) - 1)
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             "kind": "number",
             "axis": self.axis.to_dict(),
-            "counts": self.counts[:NUM_BINS].tolist(),
-            "nulls": int(self.counts[NUM_BINS]),
+            "counts": self.counts[:-1].tolist(),
+            "nulls": int(self.counts[-1]),
             "quantiles": self.quantiles.tolist(),
             "is_integer": self.is_integer,
         }
 
 
-def _count(bins: npt.NDArray[np.uint8]) -> Counts:
-    return np.bincount(bins, minlength=NUM_BINS + 1).astype(np.int64)
+def _count(bins: npt.NDArray[np.uint8], bars: int) -> Counts:
+    return np.bincount(bins, minlength=bars + 1).astype(np.int64)
 
 
 @dataclass(frozen=True)

@@ -102,7 +102,7 @@ class Judge:
         verdict = self.verdict(rules)
         size = 1 << len(rules)
         clips = np.bincount(verdict.codes, minlength=size)
-        seconds = np.bincount(verdict.codes, weights=self.table.seconds, minlength=size)
+        seconds = np.bincount(verdict.codes, weights=self.table.seconds, minlength=size).astype(np.float64)
         return _funnel(verdict.rules, clips, seconds)
 
     def amount(self, chosen: Mask) -> Amount:
@@ -155,8 +155,6 @@ def _funnel(judged: Sequence[Judged], clips: npt.NDArray[np.intp], seconds: npt.
         here = amount(lowest == bit)
         left = Amount(left.clips - here.clips, left.seconds - here.seconds)
         rows.append(
-            FunnelRow(
-                rule.resolved.rule.label, amount(codes & bit != 0), here, amount(codes == bit), left, rule.nulls
-            )
+            FunnelRow(rule.resolved.rule.label, amount(codes & bit != 0), here, amount(codes == bit), left, rule.nulls)
         )
     return Funnel(total, amount(codes == 0), tuple(rows))

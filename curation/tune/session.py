@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from curation.config.file import FILE_NAME, ConfigFile, default_config_path
 from curation.dataset.column_types import kind_of
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.storage import Storage
-from curation.dataset.wide import CLIP_ID, DURATION, Column
+from curation.dataset.wide import CLIP_ID, Column
 from curation.errors import UserError
 from curation.filters import ClipTable, load_filter
+from curation.stats.columns import scores
 from curation.suggestions import did_you_mean
 from curation.tune.axis import Scale
 from curation.tune.clip_rows import ClipRows
@@ -30,7 +31,8 @@ class Opened:
     def __init__(self, storage: Storage) -> None:
         self.storage = storage
         self.table = ClipTable.open(storage)
-        self.table.need(column.name for column in self.table.columns.values() if is_score(column))
+        self.scores = shown_at_once(self.table.columns)
+        self.table.need(self.scores)
         self.judge = Judge(self.table)
         self.clips = ClipRows(storage, self.table)
         self.histogram = lru_cache(maxsize=None)(self._histogram)
@@ -68,6 +70,7 @@ class Session:
         """
         self.storage = storage
         self.target = config or Path(FILE_NAME)
+        self.config_option = None if config is None else str(config)
         self.config()
         self.posters = Posters(storage)
         self._opened = Opened(storage)
@@ -114,20 +117,21 @@ class Session:
         return [rule.to_dict() for rule in load_filter(self.config(), name).rules]
 
 
-def is_score(column: Column) -> bool:
-    """Whether a column is shown without being asked for: a number or a truth value that a stage wrote, or the length."""
-    return column.name == DURATION or (column.stage is not None and kind_of(column.type) in ("number", "truth value"))
+def shown_at_once(known: Mapping[str, Column]) -> list[str]:
+    """The columns whose histograms are shown without being asked for: scores, and truth values that a stage wrote."""
+    answers = (column for column in known.values() if column.stage and kind_of(column.type) == "truth value")
+    return [*scores(known), *(column.name for column in answers)]
 
 
-def described(columns: Sequence[Column]) -> list[dict[str, Any]]:
+def described(opened: Opened) -> list[dict[str, Any]]:
     """The columns that a rule can be about, for the page."""
     return [
         {
             "name": column.name,
             "kind": kind_of(column.type),
             "origin": column.stage or column.table,
-            "is_score": is_score(column),
+            "is_score": column.name in opened.scores,
         }
-        for column in columns
-        if not column.is_nested and column.name != CLIP_ID and kind_of(column.type) != "other"
+        for column in opened.table.columns.values()
+        if column.name != CLIP_ID and kind_of(column.type) != "other"
     ]
