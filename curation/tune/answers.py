@@ -8,21 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from curation.dataset.storage import Storage
-from curation.dataset.wide import VIDEO_ID
 from curation.errors import UserError
 from curation.filters import Amount, ColumnRule
 from curation.filters.spec import ColumnSpec
 from curation.tune.bodies import CompareBody, ConvertBody, GalleryBody, KeptBody
 from curation.tune.convert import to_percentiles, to_values
-from curation.tune.details import annotations_of, plain, siblings_of, source_of
+from curation.tune.details import annotations_of, plain, source_of
 from curation.tune.draft import Draft, read_draft
-from curation.tune.gallery import Rows, around_threshold, sample
+from curation.tune.gallery import around_threshold, sample
 from curation.tune.judge import Verdict
 from curation.tune.media import CONTACT_SHEETS, NoSuchFileError
+from curation.tune.places import Place, Rows
 from curation.tune.session import Opened, Session, described
 
 Json = dict[str, Any]
+
+MOST_SIBLINGS = 500
+MOST_TRANSITIONS = 1000
+TRANSITIONS = "video_transitions"
 
 
 def about(session: Session) -> Json:
@@ -33,6 +36,7 @@ def about(session: Session) -> Json:
         "name": session.storage.root.rstrip("/").rsplit("/", 1)[-1],
         "total": _amount(opened.judge.amount(np.ones(len(opened.table), np.bool_))),
         "columns": described(opened),
+        "scores": opened.scores,
         "filters": session.filters(),
         "target": str(session.target),
         "config": session.config_option,
@@ -63,7 +67,7 @@ def kept_bars(opened: Opened, body: KeptBody) -> Json:
     bars: Json = {}
     for column in body.columns:
         counts = opened.distribution(column.name, column.scale).kept(kept)
-        bars[column.name] = None if counts is None else counts[:-1].tolist()
+        bars[column.name] = None if counts is None else counts.tolist()
     return bars
 
 
@@ -114,37 +118,36 @@ def conversion(opened: Opened, body: ConvertBody) -> Json:
     return {"spec": spec}
 
 
-def details(opened: Opened, clip_id: str, rules: Sequence[Json]) -> Json:
-    """All that is known of a clip, its place in the source, and what the rules of a draft say of it.
+def place(opened: Opened, clip_id: str, rules: Sequence[Json]) -> Json:
+    """Where a clip stands in its source, and what the rules of a draft say of it and of its neighbours.
 
     Raises:
         NoSuchFileError: there is no such clip.
     """
-    clip = opened.clips.get([clip_id]).get(clip_id)
-    row = opened.clips.row(clip_id)
-    if clip is None or row is None:
-        raise NoSuchFileError
-    known = opened.table.columns
+    clip = _find(opened, clip_id)
     verdict = _verdict(opened, rules)
-    source = source_of(opened.storage, known, clip[VIDEO_ID])
-    siblings = siblings_of(opened.storage, clip[VIDEO_ID])
-    for sibling in siblings:
-        place = opened.clips.row(sibling["clip_id"])
-        sibling["kept"] = place is None or not int(verdict.codes[place])
+    siblings = [
+        {**_span(sibling), "kept": not int(verdict.codes[sibling.row])}
+        for sibling in opened.places.of_same_video(clip.row, MOST_SIBLINGS)
+    ]
+    return {"clip": _span(clip), "siblings": siblings, "dropped_by": _reasons(verdict, clip.row)}
+
+
+def details(opened: Opened, clip_id: str) -> Json:
+    """All that the tables tell of a clip and its source.
+
+    Raises:
+        NoSuchFileError: there is no such clip.
+    """
+    clip = _find(opened, clip_id)
+    known = opened.table.columns
+    source = source_of(opened.storage, known, clip.video_id)
     return {
-        "clip": plain(clip),
         "annotations": plain(annotations_of(opened.storage, known, clip_id)),
-        "source": plain({name: value for name, value in source.items() if name != "video_transitions"}),
-        "transitions": plain(source.get("video_transitions") or [])[:1000],
-        "siblings": plain(siblings),
-        "dropped_by": _reasons(verdict, row),
-        "has_contact_sheet": has_contact_sheet(opened.storage, clip[VIDEO_ID]),
+        "source": plain({name: value for name, value in source.items() if name != TRANSITIONS}),
+        "transitions": plain(list(source.get(TRANSITIONS) or [])[:MOST_TRANSITIONS]),
+        "has_contact_sheet": opened.storage.exists(contact_sheet(clip.video_id)),
     }
-
-
-def has_contact_sheet(storage: Storage, video_id: str) -> bool:
-    """Whether a picture of the source was drawn."""
-    return storage.exists(contact_sheet(video_id))
 
 
 def contact_sheet(video_id: str) -> str:
@@ -160,21 +163,29 @@ def _verdict(opened: Opened, rules: Sequence[Json]) -> Verdict:
     return opened.judge.verdict(_draft(opened, rules).applied)
 
 
+def _find(opened: Opened, clip_id: str) -> Place:
+    clip = opened.places.find(clip_id)
+    if clip is None:
+        raise NoSuchFileError
+    return clip
+
+
 def _cards(opened: Opened, rows: Rows, draft: Draft, verdict: Verdict) -> list[Json]:
     """What the gallery shows of each clip: its span, the values that the rules look at, and which rules drop it."""
-    ids = opened.clips.ids(rows)
-    known = opened.clips.get(ids)
     columns = dict.fromkeys(rule.column for rule in draft.applied if isinstance(rule, ColumnRule))
-    values = {name: opened.table.values(name).take(rows).to_pylist() for name in columns}
-    cards = []
-    for place, (clip_id, row) in enumerate(zip(ids, rows, strict=True)):
-        clip = known.get(clip_id)
-        if clip is None:
-            continue
-        shown = {name: plain(column[place]) for name, column in values.items()}
-        span = {key: plain(clip[key]) for key in ("source", "start_s", "end_s", "width", "height")}
-        cards.append({"clip_id": clip_id, **span, "values": shown, "dropped_by": _reasons(verdict, int(row))})
-    return cards
+    values = {name: [plain(value) for value in opened.table.values(name).take(rows).to_pylist()] for name in columns}
+    return [
+        {
+            **_span(clip),
+            "values": {name: column[number] for name, column in values.items()},
+            "dropped_by": _reasons(verdict, clip.row),
+        }
+        for number, clip in enumerate(opened.places.at(rows))
+    ]
+
+
+def _span(clip: Place) -> Json:
+    return {key: plain(getattr(clip, key)) for key in ("clip_id", "source", "start_s", "end_s")}
 
 
 def _reasons(verdict: Verdict, row: int) -> list[str]:

@@ -28,6 +28,7 @@ from curation.tune.bodies import (
 )
 from curation.tune.guard import Guard
 from curation.tune.media import CONTACT_SHEETS, MEDIA, NoSuchFileError, checked_name, send_file
+from curation.tune.places import Place
 from curation.tune.saving import FilterExistsError, save_filter
 from curation.tune.session import Session
 
@@ -54,21 +55,25 @@ def tune_app(session: Session, access: Access) -> Guard:
     def index(_: Request) -> Response:
         return Response(page[PAGE][0], media_type=page[PAGE][1])
 
+    def clip_of(request: Request) -> Place:
+        clip = session.opened.places.find(request.path_params["clip_id"])
+        if clip is None:
+            raise NoSuchFileError
+        return clip
+
+    def media_of(request: Request) -> str:
+        return checked_name(session.storage, clip_of(request).media, MEDIA)
+
     def media(request: Request) -> Response:
-        clip = session.opened.clips.get([request.path_params["clip_id"]])
-        return send_file(session.storage, _media_name(session, clip), "video/mp4", request)
+        return send_file(session.storage, media_of(request), "video/mp4", request)
 
     def poster(request: Request) -> Response:
-        clip = session.opened.clips.get([request.path_params["clip_id"]])
-        picture = session.posters.get(_media_name(session, clip))
+        picture = session.posters.get(media_of(request))
         return Response(picture, media_type="image/jpeg", headers={"cache-control": "private, max-age=3600"})
 
     def sheet(request: Request) -> Response:
-        clips = session.opened.clips.get([request.path_params["clip_id"]])
-        for clip in clips.values():
-            name = checked_name(session.storage, answers.contact_sheet(clip["video_id"]), CONTACT_SHEETS)
-            return send_file(session.storage, name, "image/jpeg", request)
-        raise NoSuchFileError
+        name = answers.contact_sheet(clip_of(request).video_id)
+        return send_file(session.storage, checked_name(session.storage, name, CONTACT_SHEETS), "image/jpeg", request)
 
     routes = [
         Route("/", index, methods=["GET"]),
@@ -99,6 +104,9 @@ def _api(session: Session) -> list[Route]:
         found = session.opened.distribution(request.query_params.get("name", ""), scale)  # type: ignore[arg-type]
         return JSONResponse(found.to_dict())
 
+    def details(request: Request) -> Response:
+        return JSONResponse(answers.details(session.opened, request.path_params["clip_id"]))
+
     def rules(request: Request) -> Response:
         return JSONResponse({"rules": session.rules_of(request.query_params.get("name", ""))})
 
@@ -106,6 +114,7 @@ def _api(session: Session) -> list[Route]:
         Route("/api/dataset", about, methods=["GET"]),
         Route("/api/column", column, methods=["GET"]),
         Route("/api/filter", rules, methods=["GET"]),
+        Route("/api/clips/{clip_id}", details, methods=["GET"]),
         _asked("/api/evaluate", DraftBody, lambda body, _: answers.evaluation(session.opened, body.rules)),
         _asked("/api/kept", KeptBody, lambda body, _: answers.kept_bars(session.opened, body)),
         _asked("/api/gallery", GalleryBody, lambda body, _: answers.gallery(session.opened, body)),
@@ -114,7 +123,7 @@ def _api(session: Session) -> list[Route]:
         _asked(
             "/api/clips/{clip_id}",
             DraftBody,
-            lambda body, request: answers.details(session.opened, request.path_params["clip_id"], body.rules),
+            lambda body, request: answers.place(session.opened, request.path_params["clip_id"], body.rules),
         ),
         _asked("/api/save", SaveBody, lambda body, _: save_filter(session, body)),
     ]
@@ -128,12 +137,6 @@ def _asked(path: str, kind: type[Body], answer: Callable[[Body, Request], answer
         return JSONResponse(await run_in_threadpool(answer, body, request))
 
     return Route(path, endpoint, methods=["POST"])
-
-
-def _media_name(session: Session, clips: dict[str, Any]) -> str:
-    for clip in clips.values():
-        return checked_name(session.storage, str(clip["media"]), MEDIA)
-    raise NoSuchFileError
 
 
 def _page() -> dict[str, tuple[bytes, str]]:

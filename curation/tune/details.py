@@ -1,4 +1,4 @@
-"""All that is known of one clip, and its place in the source."""
+"""All that the tables tell of one clip and of its video."""
 
 from __future__ import annotations
 
@@ -6,12 +6,11 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from curation.dataset.duck import connect, quoted, scan
-from curation.dataset.journal import CLIPS, VIDEOS
+from curation.dataset.duck import connect, literal, quoted, scan
+from curation.dataset.journal import VIDEOS
 from curation.dataset.storage import Storage
 from curation.dataset.wide import CLIP_ID, VIDEO_ID, Column
 
-MOST_SIBLINGS = 1000
 LONGEST_TEXT = 4000
 LONGEST_LIST = 16
 
@@ -20,29 +19,17 @@ def annotations_of(storage: Storage, known: Mapping[str, Column], clip_id: str) 
     """The values of a clip by table ("clips", "optical_flow", …) and column of the wide table; nulls are there too."""
     found: dict[str, dict[str, Any]] = {}
     for table in dict.fromkeys(column.table for column in known.values()):
-        if table == VIDEOS:
-            continue
-        columns = [column for column in known.values() if column.table == table]
-        row = _row(storage, table, columns, CLIP_ID, clip_id)
-        found[table.rsplit("/", 1)[-1]] = row or {column.name: None for column in columns}
+        if table != VIDEOS:
+            columns = [column for column in known.values() if column.table == table]
+            row = _row(storage, table, columns, CLIP_ID, clip_id)
+            found[table.rsplit("/", 1)[-1]] = row or {column.name: None for column in columns}
     return found
 
 
 def source_of(storage: Storage, known: Mapping[str, Column], video_id: str) -> dict[str, Any]:
-    """What is known of a clip's video, by column of the wide table."""
+    """What is known of a video, by column of the wide table."""
     columns = [column for column in known.values() if column.table == VIDEOS]
     return _row(storage, VIDEOS, columns, VIDEO_ID, video_id)
-
-
-def siblings_of(storage: Storage, video_id: str) -> list[dict[str, Any]]:
-    """clip_id, start_s and end_s of the clips of a video in order, at most `MOST_SIBLINGS`."""
-    parts = storage.files(CLIPS, ".parquet")
-    query = (
-        f"SELECT clip_id, start_s, end_s FROM {scan(storage, parts)} WHERE video_id = ? ORDER BY start_s "
-        f"LIMIT {MOST_SIBLINGS}"
-    )
-    rows: list[dict[str, Any]] = connect(storage).sql(query, params=[video_id]).to_arrow_table().to_pylist()
-    return rows
 
 
 def plain(value: Any) -> Any:
@@ -67,6 +54,6 @@ def _row(storage: Storage, table: str, columns: list[Column], key: str, value: s
     if not parts or not columns:
         return {}
     values = ", ".join(f"{column.expression} AS {quoted(column.name)}" for column in columns)
-    query = f"SELECT {values} FROM {scan(storage, parts)} WHERE {quoted(key)} = ? LIMIT 1"
-    rows = connect(storage).sql(query, params=[value]).to_arrow_table().to_pylist()
+    query = f"SELECT {values} FROM {scan(storage, parts)} WHERE {quoted(key)} = {literal(value)} LIMIT 1"
+    rows = connect(storage).sql(query).to_arrow_table().to_pylist()
     return dict(rows[0]) if rows else {}

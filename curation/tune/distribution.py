@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from curation.filters import ClipTable
 from curation.tune.axis import Axis, Scale
+from curation.tune.tally import Bars
 
 FEWEST_BINS, MOST_BINS = 20, 80
 QUANTILES = 1000
@@ -20,12 +21,13 @@ Counts = npt.NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Histogram:
-    """``bins``: uint8 [clips], the bar of each clip, after the last bar for a null; ``counts``: int64 [bars + 1];
+    """``counts``: int64 [bars], all clips; ``nulls``: those without a value; ``bars``: counts some of them;
     ``quantiles``: float64 [QUANTILES + 1], evenly from the least value to the greatest, empty where there is none."""
 
     axis: Axis
-    bins: npt.NDArray[np.uint8]
     counts: Counts
+    nulls: int
+    bars: Bars
     quantiles: npt.NDArray[np.float64]
     is_integer: bool
 
@@ -35,55 +37,52 @@ class Histogram:
         values, missing = table.numbers(name), table.missing(name)
         ordered = table.ranking(name, ()).ordered
         bars = int(np.clip(3 * np.sqrt(len(ordered)), FEWEST_BINS, MOST_BINS))
-        if not len(ordered):
+        if len(ordered):
+            axis = Axis.of(ordered, scale)
+            with np.errstate(invalid="ignore"):
+                bins = np.clip(axis.position(values) * bars, 0, bars - 1).astype(np.uint8)
+            bins[missing] = bars
+            positions = np.round(np.linspace(0, len(ordered) - 1, QUANTILES + 1)).astype(np.int64)
+            quantiles = ordered[positions].astype(np.float64)
+        else:
+            axis, quantiles = Axis("linear", 0.0, 1.0, 1.0), np.zeros(0)
             bins = np.full(len(table), bars, np.uint8)
-            axis = Axis("linear", 0.0, 1.0, 1.0)
-            return cls(axis, bins, _count(bins, bars), np.zeros(0), False)
-        axis = Axis.of(ordered, scale)
-        with np.errstate(invalid="ignore"):
-            bins = np.clip(axis.position(values) * bars, 0, bars - 1).astype(np.uint8)
-        bins[missing] = bars
-        positions = np.round(np.linspace(0, len(ordered) - 1, QUANTILES + 1)).astype(np.int64)
-        return cls(axis, bins, _count(bins, bars), ordered[positions].astype(np.float64), values.dtype.kind in "iu")
+        counts = np.bincount(bins, minlength=bars + 1).astype(np.int64)
+        return cls(axis, counts[:bars], int(counts[bars]), Bars(bins, bars + 1), quantiles, values.dtype.kind in "iu")
 
     def kept(self, chosen: npt.NDArray[np.bool_]) -> Counts:
-        """The bars of the clips that are chosen, int64 [bars + 1]."""
-        return _count(self.bins[chosen], len(self.counts) - 1)
+        """The bars of the clips that are chosen, int64 [bars]."""
+        return self.bars.count(chosen)[:-1]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             "kind": "number",
             "axis": self.axis.to_dict(),
-            "counts": self.counts[:-1].tolist(),
-            "nulls": int(self.counts[-1]),
+            "counts": self.counts.tolist(),
+            "nulls": self.nulls,
             "quantiles": self.quantiles.tolist(),
             "is_integer": self.is_integer,
         }
 
 
-def _count(bins: npt.NDArray[np.uint8], bars: int) -> Counts:
-    return np.bincount(bins, minlength=bars + 1).astype(np.int64)
-
-
 @dataclass(frozen=True)
 class Categories:
     """A column of texts or truth values. ``values``: the distinct ones, the most frequent first, at most `FEW_VALUES`;
-    ``counts``: how many clips have each; ``bins``: uint8 [clips], the place of a clip's value among them,
-    `len(values)` for a null or another value, or None where there are too many different ones."""
+    ``counts``: how many clips have each; ``bars``: counts some of them, None where there are too many values."""
 
     values: tuple[Any, ...]
     counts: tuple[int, ...]
     num_distinct: int
     nulls: int
     kind: str
-    bins: npt.NDArray[np.uint8] | None
+    bars: Bars | None
 
     def kept(self, chosen: npt.NDArray[np.bool_]) -> Counts | None:
         """How many of the chosen clips have each value; None where there are too many different ones."""
-        if self.bins is None:
+        if self.bars is None:
             return None
-        return np.bincount(self.bins[chosen], minlength=len(self.values) + 1).astype(np.int64)
+        return self.bars.count(chosen)[:-1]
 
     def to_dict(self) -> dict[str, Any]:
         """Plain JSON values."""
@@ -93,7 +92,7 @@ class Categories:
             "counts": list(self.counts),
             "num_distinct": self.num_distinct,
             "nulls": self.nulls,
-            "is_complete": self.bins is not None,
+            "is_complete": self.bars is not None,
         }
 
 
@@ -105,16 +104,16 @@ def categories(table: ClipTable, name: str, kind: str) -> Categories:
     there = np.flatnonzero(~keys.is_null().to_numpy())
     ordered = there[np.argsort(-counts[there], kind="stable")]
     shown = ordered[:FEW_VALUES]
-    bins = None
+    bars = None
     if len(there) <= FEW_VALUES:
         place = np.full(len(groups), len(shown), np.uint8)
         place[shown] = np.arange(len(shown), dtype=np.uint8)
-        bins = place[groups.codes]
+        bars = Bars(place[groups.codes], len(shown) + 1)
     return Categories(
         tuple(keys[int(code)].as_py() for code in shown),
         tuple(int(counts[code]) for code in shown),
         len(there),
         int(counts.sum() - counts[there].sum()),
         kind,
-        bins,
+        bars,
     )

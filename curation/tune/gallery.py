@@ -10,8 +10,8 @@ import numpy.typing as npt
 from curation.errors import UserError
 from curation.filters import ClipTable, ColumnRule
 from curation.tune.judge import Judged, Mask, Verdict
+from curation.tune.places import Rows
 
-Rows = npt.NDArray[np.intp]
 Fate = Literal["kept", "dropped"]
 Side = Literal["low", "high"]
 

@@ -25,6 +25,7 @@ from curation.filters import (
     resolve,
 )
 from curation.tune.draft import DRAFT
+from curation.tune.tally import Combinations
 
 Mask = npt.NDArray[np.bool_]
 Codes = npt.NDArray[Any]
@@ -79,6 +80,7 @@ class Judge:
         self.table = table
         self._judged: OrderedDict[str, Judged] = OrderedDict()
         self._last: tuple[list[str], Codes] = ([], np.zeros(len(table), np.uint8))
+        self._combinations = Combinations(table.seconds)
         self._lock = threading.Lock()
 
     def verdict(self, rules: Sequence[Rule]) -> Verdict:
@@ -88,26 +90,28 @@ class Judge:
             UserError: SQL fails on a value of some clip.
         """
         with self._lock:
-            keys = [_key(rule) for rule in rules]
-            judged = tuple(self._judge(rule, key, len(rules)) for rule, key in zip(rules, keys, strict=True))
-            codes = self._codes(keys, judged)
-            self._last = (keys, codes)
-            return Verdict(judged, codes)
+            return self._verdict(rules)
 
     def funnel(self, rules: Sequence[Rule]) -> Funnel:
-        """As `curation.filters.funnel`, by counting combinations of rules: one pass for clips, and one for seconds."""
+        """As `curation.filters.funnel`, by counting combinations of rules, and only the clips whose own has changed."""
         if len(rules) > MOST_COUNTED:
             filter = Filter(DRAFT, tuple(rules))
             return funnel(evaluate(resolve(filter, self.table), self.table), self.table.seconds)
-        verdict = self.verdict(rules)
-        size = 1 << len(rules)
-        clips = np.bincount(verdict.codes, minlength=size)
-        seconds = np.bincount(verdict.codes, weights=self.table.seconds, minlength=size).astype(np.float64)
+        with self._lock:
+            verdict = self._verdict(rules)
+            clips, seconds = self._combinations.count(verdict.codes, 1 << len(rules))
         return _funnel(verdict.rules, clips, seconds)
 
     def amount(self, chosen: Mask) -> Amount:
         """How many clips are chosen, and how long they are."""
         return Amount(int(np.count_nonzero(chosen)), float(np.einsum("i,i", chosen, self.table.seconds)))
+
+    def _verdict(self, rules: Sequence[Rule]) -> Verdict:
+        keys = [_key(rule) for rule in rules]
+        judged = tuple(self._judge(rule, key, len(rules)) for rule, key in zip(rules, keys, strict=True))
+        codes = self._codes(keys, judged)
+        self._last = (keys, codes)
+        return Verdict(judged, codes)
 
     def _judge(self, rule: Rule, key: str, num_rules: int) -> Judged:
         found = self._judged.get(key)
@@ -127,6 +131,8 @@ class Judge:
         kind = np.min_scalar_type((1 << len(keys)) - 1 if keys else 0)
         if len(keys) != len(last_keys) or last.dtype != kind:
             last_keys, last = [""] * len(keys), np.zeros(len(self.table), kind)
+        if keys == last_keys:
+            return last
         codes = last.copy()
         for index, (key, before) in enumerate(zip(keys, last_keys, strict=True)):
             if key != before:
@@ -140,7 +146,7 @@ def _key(rule: Rule) -> str:
     return json.dumps(rule.to_dict(), sort_keys=True, default=str)
 
 
-def _funnel(judged: Sequence[Judged], clips: npt.NDArray[np.intp], seconds: npt.NDArray[np.float64]) -> Funnel:
+def _funnel(judged: Sequence[Judged], clips: npt.NDArray[np.int64], seconds: npt.NDArray[np.float64]) -> Funnel:
     """``clips`` and ``seconds``: of each combination of rules that drop a clip, by its code."""
     codes = np.arange(len(clips))
     lowest = codes & -codes

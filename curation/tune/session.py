@@ -19,9 +19,9 @@ from curation.filters import ClipTable, load_filter
 from curation.stats.columns import scores
 from curation.suggestions import did_you_mean
 from curation.tune.axis import Scale
-from curation.tune.clip_rows import ClipRows
 from curation.tune.distribution import Categories, Histogram, categories
 from curation.tune.judge import Judge
+from curation.tune.places import START, Places
 from curation.tune.posters import Posters
 
 
@@ -32,9 +32,9 @@ class Opened:
         self.storage = storage
         self.table = ClipTable.open(storage)
         self.scores = shown_at_once(self.table.columns)
-        self.table.need(self.scores)
+        self.table.need([*self.scores, START])
         self.judge = Judge(self.table)
-        self.clips = ClipRows(storage, self.table)
+        self.places = Places(storage, self.table)
         self.histogram = lru_cache(maxsize=None)(self._histogram)
         self.categories = lru_cache(maxsize=None)(self._categories)
 
@@ -130,7 +130,6 @@ def described(opened: Opened) -> list[dict[str, Any]]:
             "name": column.name,
             "kind": kind_of(column.type),
             "origin": column.stage or column.table,
-            "is_score": column.name in opened.scores,
         }
         for column in opened.table.columns.values()
         if column.name != CLIP_ID and kind_of(column.type) != "other"

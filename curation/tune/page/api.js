@@ -52,17 +52,18 @@ export class Newest {
     if (!this.#busy) this.#work();
   }
 
-  get isIdle() {
-    return !this.#busy;
-  }
+  /** How long the last answer took, in milliseconds. */
+  took = 0;
 
   async #work() {
     this.#busy = true;
     while (this.#next !== null) {
       const question = this.#next;
       this.#next = null;
+      const began = performance.now();
       try {
         const answer = await this.put(question);
+        this.took = performance.now() - began;
         this.done(answer, question);
       } catch (error) {
         if (!(error instanceof Refused)) console.error(error);

@@ -7,9 +7,10 @@ import { SqlCard } from "./sql_card.js";
 import { ValueCard } from "./value_card.js";
 
 export class Board {
-  /** `page`: see main.js; `columns`: those of the dataset. */
-  constructor(page, columns) {
+  /** `page`: see main.js; `columns`: those of the dataset; `scores`: the names of those that are always shown. */
+  constructor(page, columns, scores) {
     this.page = page;
+    this.scores = scores;
     this.columns = new Map(columns.map((column) => [column.name, column]));
     this.cards = [];
     this.seen = new IntersectionObserver((entries) => this.#load(entries), { rootMargin: "300px" });
@@ -30,7 +31,7 @@ export class Board {
       return card;
     });
     const taken = new Set(draft.rules.map((rule) => rule.column));
-    const free = [...this.columns.values()].filter((column) => column.is_score && !taken.has(column.name));
+    const free = this.scores.filter((name) => !taken.has(name)).map((name) => this.columns.get(name));
     const others = free.map((column) => {
       const card = take((other) => other.column === column) ?? this.#cardOf(column, null);
       card.rule = null;

@@ -1,6 +1,6 @@
 // All that is known of one clip, and its place in the source.
 
-import { ask } from "./api.js";
+import { ask, get } from "./api.js";
 import { byId, h, s } from "./dom.js";
 import * as format from "./format.js";
 
@@ -20,13 +20,19 @@ export class Details {
     this.id = id;
     this.ids = ids;
     try {
-      const found = await ask(`/api/clips/${encodeURIComponent(id)}`, { rules: this.page.draft.written() });
+      const path = `/api/clips/${encodeURIComponent(id)}`;
+      const told = get(path);
+      told.catch(() => {}); // shown below, when the first answer is there
+      const found = await ask(path, { rules: this.page.draft.written() });
       if (this.id !== id) return;
       this.#show(found);
+      if (!this.dialog.open) this.dialog.showModal();
+      const rest = await told;
+      if (this.id === id) this.#showRest(found, rest);
     } catch (error) {
       this.dialog.replaceChildren(this.#head("Clip"), h("div", { class: "sheet-body" }, h("p", { role: "alert", text: error.message })));
+      if (!this.dialog.open) this.dialog.showModal();
     }
-    if (!this.dialog.open) this.dialog.showModal();
   }
 
   #show(found) {
@@ -37,7 +43,8 @@ export class Details {
     const badges = found.dropped_by.length
       ? found.dropped_by.map((reason) => h("span", { class: "badge", text: `dropped: ${reason}` }))
       : [h("span", { class: "badge kept", text: "kept" })];
-    const sheet = h("img", { class: "contact", loading: "lazy", alt: `Contact sheet of ${format.baseName(clip.source)}`, src: `/contact_sheets/${encodeURIComponent(clip.clip_id)}` });
+    this.timeline = h("section", {}, h("h3", { text: "Place in the source" }), ...this.#timeline({ ...found, source: {}, transitions: [] }));
+    this.rest = h("div", { class: "sheet-rest" }, h("p", { class: "empty", text: "reading …" }));
     this.dialog.replaceChildren(
       this.#head(`${format.baseName(clip.source)}  ${format.clock(clip.start_s)} – ${format.clock(clip.end_s)}`),
       h(
@@ -45,16 +52,26 @@ export class Details {
         { class: "sheet-body" },
         video,
         h("div", { class: "badges" }, ...badges),
-        h("section", {}, h("h3", { text: "Place in the source" }), ...this.#timeline(found)),
-        ...Object.entries(found.annotations)
-          .filter(([stage]) => stage !== "clips")
-          .map(([stage, values]) => facts(stage, values)),
-        found.has_contact_sheet && h("section", {}, h("h3", { text: "Contact sheet of the source" }), sheet),
-        facts("clip", found.annotations.clips ?? {}),
-        facts("source", found.source),
+        this.timeline,
+        this.rest,
       ),
     );
     this.dialog.scrollTop = 0;
+  }
+
+  /** What has to be read from the tables first. */
+  #showRest(found, rest) {
+    const { clip } = found;
+    const sheet = h("img", { class: "contact", loading: "lazy", alt: `Contact sheet of ${format.baseName(clip.source)}`, src: `/contact_sheets/${encodeURIComponent(clip.clip_id)}` });
+    this.timeline.replaceChildren(h("h3", { text: "Place in the source" }), ...this.#timeline({ ...found, ...rest }));
+    this.rest.replaceChildren(
+      ...Object.entries(rest.annotations)
+        .filter(([stage]) => stage !== "clips")
+        .map(([stage, values]) => facts(stage, values)),
+      ...(rest.has_contact_sheet ? [h("section", {}, h("h3", { text: "Contact sheet of the source" }), sheet)] : []),
+      facts("clip", rest.annotations.clips ?? {}),
+      facts("source", rest.source),
+    );
   }
 
   #head(title) {
@@ -110,7 +127,8 @@ export class Details {
 }
 
 function facts(title, values) {
-  const rows = Object.entries(values).map(([name, value]) =>
+  const told = Object.entries(values).filter(([name, value]) => value !== null || !name.endsWith("_error"));
+  const rows = told.map(([name, value]) =>
     h("tr", {}, h("td", { text: name }), value === null ? h("td", { class: "none", text: "null" }) : h("td", { text: text(value) })),
   );
   return h("section", { "aria-label": title }, h("h3", { text: title }), h("table", { class: "facts" }, h("tbody", {}, ...rows)));

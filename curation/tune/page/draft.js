@@ -9,6 +9,18 @@ export class Draft {
     this.rules = [];
     this.base = "";
     this.description = null;
+    this.saved = "[]";
+  }
+
+  /** Whether the rules are others than those of the filter that was loaded or saved. */
+  get isChanged() {
+    return JSON.stringify(this.written()) !== this.saved;
+  }
+
+  isSaved(name, description) {
+    this.base = name;
+    this.description = description;
+    this.saved = JSON.stringify(this.written());
   }
 
   /** `kind` of change: "values" of one rule, or "rules": others, or in another order. */
@@ -21,9 +33,8 @@ export class Draft {
   }
 
   load(base, rules, description) {
-    this.base = base;
-    this.description = description;
     this.rules = rules.map(ruleOf);
+    this.isSaved(base, description);
     this.#changed("rules");
   }
 
@@ -81,17 +92,16 @@ export class Draft {
   }
 
   store(key) {
-    const { base, description } = this;
+    const { base, description, saved } = this;
     const rules = this.rules.map(({ written, enabled }) => ({ written, enabled }));
-    sessionStorage.setItem(key, JSON.stringify({ base, description, rules }));
+    sessionStorage.setItem(key, JSON.stringify({ base, description, saved, rules }));
   }
 
   /** What was there before the page was loaded anew; false: nothing. */
   restore(key) {
     try {
-      const { base, description, rules } = JSON.parse(sessionStorage.getItem(key));
-      this.base = base;
-      this.description = description;
+      const { base, description, saved, rules } = JSON.parse(sessionStorage.getItem(key));
+      Object.assign(this, { base, description, saved });
       this.rules = rules.map(({ written, enabled }) => Object.assign(ruleOf(written), { enabled }));
     } catch {
       return false;

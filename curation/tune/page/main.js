@@ -12,6 +12,9 @@ import { startSplitter } from "./splitter.js";
 import { startTheme } from "./theme.js";
 import { Views } from "./views.js";
 
+const QUICK = 50;
+const REST = 150;
+
 class Page {
   constructor() {
     this.draft = new Draft();
@@ -41,11 +44,12 @@ class Page {
     byId("dataset-name").textContent = this.about.name;
     byId("dataset-name").title = this.about.dataset;
     document.title = `${this.about.name} – thresholds`;
-    this.board = new Board(this, this.about.columns);
+    this.board = new Board(this, this.about.columns, this.about.scores);
     this.draft.onChange((kind) => this.#changed(kind));
     this.#fillFilters();
     this.#fillAdd();
     byId("save").addEventListener("click", () => openSaving(this));
+    byId("revert").addEventListener("click", () => this.load(this.draft.base).catch((error) => this.trouble(error)));
     byId("save").disabled = Boolean(this.about.cannot_save);
     byId("save").title = this.about.cannot_save;
     byId("rules-pane").addEventListener("scroll", () => this.wantKept(), { passive: true });
@@ -86,9 +90,13 @@ class Page {
     if (!this.isHeld) this.board.layOut();
   }
 
+  /** The bars of kept clips follow the hand where the server is quick, and else when the hand rests. */
   wantKept() {
-    const columns = this.board.shown();
-    if (columns.length) this.keptBars.ask({ rules: this.draft.written(), columns });
+    clearTimeout(this.keptTimer);
+    this.keptTimer = setTimeout(() => {
+      const columns = this.board.shown();
+      if (columns.length) this.keptBars.ask({ rules: this.draft.written(), columns });
+    }, Math.max(this.evaluating.took, this.keptBars.took) < QUICK ? 0 : REST);
   }
 
   trouble(error) {
@@ -99,14 +107,15 @@ class Page {
   async saved(name, description) {
     const about = await get("/api/dataset");
     this.filters = about.filters;
-    this.draft.base = name;
-    this.draft.description = description;
+    this.draft.isSaved(name, description);
     this.draft.store(this.key);
+    byId("revert").disabled = true;
     this.#fillFilters();
   }
 
   #changed(kind) {
     this.draft.store(this.key);
+    byId("revert").disabled = !this.draft.isChanged;
     if (kind === "rules") this.layOut();
     this.evaluating.ask({ rules: this.draft.enabled(), movedAt: this.movedAt });
     this.movedAt = null;

@@ -17,10 +17,11 @@ export class ValueCard extends Card {
       "aria-label": `${column.name} matches`,
       onchange: () => this.#set({ matches: this.pattern.value || undefined }),
     });
-    this.patternLine = h("div", { class: "bounds" }, h("label", {}, "matches", this.pattern));
+    this.patternLine = h("div", { class: "bounds pattern" }, h("label", {}, "matches", this.pattern));
     this.nulls = h("button", { type: "button", class: "tool", title: "Whether clips without a value are kept", onclick: () => this.#toggleNulls() });
     this.foot = h("div", { class: "bounds" }, this.nulls, this.verdict);
     this.element.append(this.head, this.values, this.patternLine, this.foot, this.error);
+    this.element.classList.add("text");
     this.patternLine.hidden = column.kind !== "text";
   }
 
