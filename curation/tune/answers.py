@@ -95,6 +95,7 @@ def comparison(opened: Opened, body: CompareBody) -> Json:
     kept_a, kept_b = verdicts["a"].kept, verdicts["b"].kept
     only = {"only_a": (kept_a & ~kept_b, "b"), "only_b": (kept_b & ~kept_a, "a")}
     answer: Json = {
+        "left_out": {side: [rule.error for rule in draft.rules if rule.rule is None] for side, draft in drafts.items()},
         "a": _amount(opened.judge.amount(kept_a)),
         "b": _amount(opened.judge.amount(kept_b)),
         "both": _amount(opened.judge.amount(kept_a & kept_b)),

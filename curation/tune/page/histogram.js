@@ -39,6 +39,7 @@ export class Histogram {
     this.axis = new Axis(data.axis, data.is_integer);
     this.most = Math.max(1, ...data.counts);
     this.all.setAttribute("d", this.#bars(data.counts));
+    this.placed = null;
     const ticks = data.quantiles.length ? this.axis.ticks() : [];
     this.axisLine.replaceChildren(
       ...ticks.map(({ place, value }) => {
@@ -55,6 +56,9 @@ export class Histogram {
 
   /** `bounds`: for each side the value where its handle stands and the text on it, or null where it is not set. */
   place(bounds) {
+    const wanted = JSON.stringify(bounds);
+    if (wanted === this.placed) return;
+    this.placed = wanted;
     for (const side of ["low", "high"]) {
       const bound = bounds[side];
       const handle = this.handles[side];

@@ -194,7 +194,9 @@ export class Views {
       );
     const open = this.#opener([...found.only_a.clips, ...found.only_b.clips]);
     const part = (title, one) => strip({ title, note: one.clips.length < one.amount.clips ? `${one.clips.length} of ${format.count(one.amount.clips)}, at random` : "", fate: null, clips: one.clips, open, empty: "No such clip." });
+    const left = Object.entries(found.left_out).flatMap(([side, why]) => why.map((text) => `${side.toUpperCase()} without ${text}`));
     return [
+      ...left.map((text) => h("p", { class: "trouble", text })),
       h(
         "div",
         { class: "quad" },
