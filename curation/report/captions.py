@@ -56,7 +56,8 @@ def caption_facts(storage: Storage, known: Mapping[str, Column], name: str) -> C
     told = [other for other in (error, origin) if other is not None and other in known]
     clips = view(storage, [known[wanted] for wanted in (CLIP_ID, name, *told)])
     refused = " OR ".join(f"{quoted(column)} ILIKE '%{REFUSED}%'" for column in told) or "false"
-    words = f"least(len(string_split_regex(trim({quoted(name)}), '\\s+')), {MOST_WORDS})"
+    # What lies between spaces: to split by any white space would cost four times as much.
+    words = f"least(len(string_split(trim({quoted(name)}), ' ')), {MOST_WORDS})"
     came_from = quoted(origin) if origin in told else "NULL::VARCHAR"
     clips.execute(
         f"""CREATE TEMP TABLE captions AS SELECT {quoted(name)} AS caption, {words} AS words, {came_from} AS origin,

@@ -24,7 +24,7 @@ from curation.report.samples import Samples, choose
 from curation.report.scores import Score, score, shown_scores
 from curation.report.shown_clips import ShownClip, shown_clips
 from curation.report.thresholds import Threshold, thresholds
-from curation.report.videos import VideoFacts, video_facts
+from curation.report.videos import VideoFacts, read_videos, video_facts
 from curation.stats.columns import error_columns
 from curation.stats.describe import describe
 
@@ -81,12 +81,13 @@ def collect(
     applied = None
     if filter is not None and len(table):
         applied = apply_filter(table, filter, skip_missing=skip_missing, also=columns_read(table))
+    videos = read_videos(storage)
     return Facts(
-        storage.url,
+        storage.location,
         filter,
         applied,
-        video_facts(storage),
-        failures(storage, table.columns),
+        video_facts(videos),
+        failures(storage, table.columns, videos),
         _about_clips(storage, table, applied, clips_each_side) if len(table) else None,
         provenance(storage, description, table.fingerprint),
         None if applied is None else filter_provenance(storage, applied),

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from curation.dataset.duck import literal, quoted
 from curation.dataset.storage import Storage
 from curation.dataset.wide import CLIP_ID, SOURCE, Column, view
-from curation.report.videos import videos_view
 from curation.stats.columns import ERROR_SUFFIX
+
+if TYPE_CHECKING:
+    import duckdb
 
 MOST_REASONS = 15
 
@@ -34,11 +38,10 @@ class StageFailures:
     reasons: list[Failure]
 
 
-def failures(storage: Storage, known: dict[str, Column]) -> list[StageFailures]:
-    """Of videos first, then of the clips in each annotation."""
-    connection = videos_view(storage)
+def failures(storage: Storage, known: Mapping[str, Column], videos: duckdb.DuckDBPyConnection) -> list[StageFailures]:
+    """Of videos first, then of the clips in each annotation; ``videos``: the connection of `read_videos`."""
     query = "SELECT coalesce(error_stage, 'unknown stage'), error, source FROM videos WHERE status = 'failed'"
-    rows = connection.sql(_by_reason(query)).fetchall()
+    rows = videos.sql(_by_reason(query)).fetchall()
     found = [*_stages(rows, "videos")]
     for column in known.values():
         if column.stage is not None and column.name == f"{column.stage}{ERROR_SUFFIX}":

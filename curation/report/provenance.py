@@ -64,7 +64,7 @@ def provenance(storage: Storage, description: Mapping[str, Any], fingerprint: st
     """``description``: the content of dataset.json; ``fingerprint``: of the tables that the report was made from."""
     pipeline = description.get("pipeline") or {}
     return Provenance(
-        storage.url,
+        storage.location,
         fingerprint,
         datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
         str(description.get("code_version", "unknown")),

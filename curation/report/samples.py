@@ -84,7 +84,7 @@ def choose(verdicts: Verdicts | None, found: Sequence[Threshold], num_clips: int
 
 def _around(threshold: Threshold, verdicts: Verdicts, size: int) -> Around:
     dropped, others = verdicts.rules[threshold.rule].dropped, _others(verdicts, threshold.rule)
-    outside = dropped & (threshold.margin <= 0)
+    outside = dropped & (threshold.margin < 0)
     inside = ~dropped & (threshold.margin >= 0)
     distance = np.abs(threshold.margin)
     return Around(threshold, _nearest(outside, others, distance, size), _nearest(inside, others, distance, size))

@@ -21,11 +21,12 @@ MARGIN = 0.04
 
 @dataclass(frozen=True)
 class Score:
-    """A column of numbers. ``counts`` and ``kept`` (None without a filter): clips in each bin between ``edges``, the
-    first and the last with what lies beyond them; no edges where no clip has a value."""
+    """A column of numbers, integers where it ``is_whole``. ``counts`` and ``kept`` (None without a filter): clips in
+    each bin between ``edges``, the first and the last with what lies beyond; no edges where no clip has a value."""
 
     name: str
     stage: str | None
+    is_whole: bool
     distribution: Distribution
     thresholds: tuple[Threshold, ...]
     edges: Edges
@@ -46,16 +47,21 @@ def score(
     """``found``: all thresholds of the filter; ``kept``: bool [clips], what it keeps."""
     own = tuple(threshold for threshold in found if threshold.column == name)
     stage = table.columns[name].stage
-    edges = bin_edges(distribution, [bound for threshold in own for bound in (threshold.least, threshold.greatest)])
     values, there = table.numbers(name), ~table.missing(name)
+    is_whole = values.dtype.kind in "iu"
+    bounds = [bound for threshold in own for bound in (threshold.least, threshold.greatest)]
+    edges = bin_edges(distribution, bounds, is_whole=is_whole)
     counts = counted(values[there], edges)
     counts_kept = None if kept is None else counted(values[there & kept], edges)
-    return Score(name, stage, distribution, own, edges, counts, counts_kept)
+    return Score(name, stage, is_whole, distribution, own, edges, counts, counts_kept)
 
 
-def bin_edges(distribution: Distribution, bounds: Sequence[float] = ()) -> Edges:
+def bin_edges(distribution: Distribution, bounds: Sequence[float] = (), *, is_whole: bool = False) -> Edges:
     """Equal bins over nearly all values; no more of them than the number of values can fill. Bounds that are not far
-    away are inside, and the first of these is an edge, so that no bar is on both sides of it."""
+    away are inside, and the first of these is an edge, so that no bar is on both sides of it.
+
+    ``is_whole``: the values are integers, and the edges too.
+    """
     if distribution.histogram is None:
         return np.zeros(0)
     low, high = float(distribution.histogram.edges[0]), float(distribution.histogram.edges[-1])
@@ -64,12 +70,14 @@ def bin_edges(distribution: Distribution, bounds: Sequence[float] = ()) -> Edges
         low, high = low - reach, high + reach
     span = high - low
     near = [bound for bound in bounds if low - span <= bound <= high + span]
-    low, high = (
-        min([low, *(bound - MARGIN * span for bound in near)]),
-        max([high, *(bound + MARGIN * span for bound in near)]),
-    )
+    low = min([low, *(bound - MARGIN * span for bound in near)])
+    high = max([high, *(bound + MARGIN * span for bound in near)])
     num = min(BINS, max(FEWEST_BINS, math.ceil(2 * math.sqrt(distribution.count))))
     width = (high - low) / num
+    if is_whole:
+        width, low = math.ceil(width), math.floor(low)
+        near = [math.ceil(bound) for bound in near]
+        num = math.ceil((high - low) / width) + 1
     if near:
         low = near[0] - math.ceil((near[0] - low) / width) * width
         num += 1

@@ -47,6 +47,8 @@ _STYLE: dict[Any, Any] = {
     "ytick.minor.size": 0,
     "xtick.labelsize": FONT_SIZE - 1,
     "ytick.labelsize": FONT_SIZE - 1,
+    "ytick.major.pad": 8,
+    "xtick.major.pad": 5,
 }
 _NAMESPACE = re.compile(r"\{[^}]*\}")
 _FAMILY = re.compile(r"\s*font-family:[^;]*;?")

@@ -43,6 +43,13 @@ class Threshold:
             return f"{sign} {number(self.least)}"
         return f"{sign} {number(self.least)} … {number(self.greatest)}, by group"
 
+    @property
+    def bound(self) -> str:
+        """``1.79``."""
+        if self.num_groups == 1:
+            return number(self.least)
+        return f"the bound of their group ({number(self.least)} … {number(self.greatest)})"
+
 
 def thresholds(verdicts: Verdicts, table: ClipTable) -> list[Threshold]:
     """Those of all rules over numbers, in the order of the rules."""

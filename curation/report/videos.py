@@ -46,20 +46,20 @@ class VideoFacts:
     transitions: list[Count]
 
 
-def videos_view(storage: Storage) -> duckdb.DuckDBPyConnection:
-    """A connection with the table ``videos``, empty where the dataset has none."""
+def read_videos(storage: Storage) -> duckdb.DuckDBPyConnection:
+    """A connection with the table ``videos``, read once; empty where the dataset has none."""
     connection = connect(storage)
     parts = storage.files(VIDEOS, ".parquet")
     if parts:
-        connection.execute(f"CREATE VIEW videos AS FROM {scan(storage, parts)}")
+        columns = ", ".join(quoted(name) for name in VIDEOS_SCHEMA.names)
+        connection.execute(f"CREATE TABLE videos AS SELECT {columns} FROM {scan(storage, parts)}")
     else:
         connection.register("videos", VIDEOS_SCHEMA.empty_table())
     return connection
 
 
-def video_facts(storage: Storage) -> VideoFacts:
-    """Count all source videos, whatever became of them."""
-    connection = videos_view(storage)
+def video_facts(connection: duckdb.DuckDBPyConnection) -> VideoFacts:
+    """Count all source videos, whatever became of them; ``connection``: that of `read_videos`."""
     query = """SELECT count(*), count(*) FILTER (status = 'failed'), coalesce(sum(duration_s), 0)::DOUBLE,
         count(*) FILTER (status = 'ok' AND num_clips = 0), coalesce(sum(lost_s), 0)::DOUBLE,
         coalesce(sum(len(duplicates)), 0)::BIGINT FROM videos"""

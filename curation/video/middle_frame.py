@@ -17,8 +17,8 @@ from curation.video.types import Deadline
 def middle_frame(path: Path, *, long_side: int, deadline: Deadline | None = None) -> Frames:
     """What is shown half-way through a clip, uint8 [h, w, 3], upright, its long side at most ``long_side`` pixels.
 
-    Decoding starts at the keyframe before the middle. Where the file cannot be searched (no duration, no index), all of
-    it is decoded.
+    Decoding starts at the keyframe before the middle. Where the file cannot be searched (Matroska does not say how
+    long a stream is), all of it is decoded.
 
     Raises:
         ItemError: the file cannot be opened, or no picture can be decoded.
