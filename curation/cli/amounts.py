@@ -4,16 +4,16 @@ from __future__ import annotations
 
 
 class Lengths:
-    """Seconds in one unit, chosen by the longest: hours, minutes or seconds."""
+    """Seconds in one unit, with as many decimals, chosen by the longest: hours, minutes or seconds."""
 
     def __init__(self, longest: float) -> None:
         """``longest``: in seconds."""
-        self.unit, self._seconds = next(
-            (unit, size) for unit, size in (("h", 3600), ("min", 60), ("s", 1)) if longest >= size or unit == "s"
-        )
+        units = (("h", 3600), ("min", 60), ("s", 1))
+        self.unit, self._seconds = next(unit for unit in units if longest >= unit[1] or unit[1] == 1)
+        self._decimals = 0 if longest >= 1000 * self._seconds else 1
 
     def __call__(self, seconds: float) -> str:
-        return f"{seconds / self._seconds:,.{1 if self.unit != 'h' or seconds < 1e6 else 0}f} {self.unit}"
+        return f"{seconds / self._seconds:,.{self._decimals}f} {self.unit}"
 
 
 def share(part: float, whole: float) -> str:

@@ -53,7 +53,7 @@ def columns(storage: Storage) -> dict[str, Column]:
     have one name (upper and lower case are the same to SQL), the later is ``<stage>_<name>`` or ``manifest_<name>``.
 
     Raises:
-        UserError: parts of a table hold different kinds of values under one name.
+        UserError: a part cannot be read, or does not fit the others.
     """
     return _columns(storage)
 
@@ -117,7 +117,7 @@ def _schema(connection: duckdb.DuckDBPyConnection, storage: Storage, table: str)
     try:
         return connection.sql(f"FROM {scan(storage, parts)} LIMIT 0").to_arrow_table().schema
     except duckdb.Error as error:
-        raise UserError(f"{storage.url}/{table}: cannot be read as one table: {first_line(error)}") from error
+        raise UserError(f"{storage.url}/{table}: cannot be read: {first_line(error)}") from error
 
 
 def _joined(storage: Storage, wanted: Sequence[Column]) -> str:

@@ -68,7 +68,7 @@ def check_filter(filter: Filter, known: Mapping[str, Column], dataset: str, *, s
             skipped.append(f"{rule.label} (no {' and no '.join(findings.missing)} in {dataset})")
             continue
         mistakes += [*findings.missing.values(), *findings.mistakes]
-        rules.append(rule)
+        rules.append(replace(rule, columns=tuple(findings.columns)) if isinstance(rule, SqlRule) else rule)
         read |= dict.fromkeys(findings.columns)
     if mistakes:
         raise UserError("\n".join(dict.fromkeys(mistakes)))

@@ -83,9 +83,9 @@ def _tests(rule: ColumnRule, percentiles: Percentiles | None, table: ClipTable) 
     """What the rule asks of each value, bool [clips]; of no meaning where the value is null."""
     spec, name = rule.spec, rule.column
     if spec.min is not None:
-        yield _at_least(table.numbers(name), spec.min)
+        yield table.numbers(name) >= _exact(spec.min, table.numbers(name), math.inf)
     if spec.max is not None:
-        yield _at_most(table.numbers(name), spec.max)
+        yield table.numbers(name) <= _exact(spec.max, table.numbers(name), -math.inf)
     if percentiles is not None and percentiles.least is not None:
         yield table.numbers(name) >= _of_each_clip(percentiles.least, percentiles)
     if percentiles is not None and percentiles.greatest is not None:
@@ -102,24 +102,21 @@ def _tests(rule: ColumnRule, percentiles: Percentiles | None, table: ClipTable) 
 
 def _sql_verdict(rule: SqlRule, table: ClipTable) -> Verdict:
     try:
-        answer = table.sql(rule.expression)
+        answer = table.sql(rule.expression, rule.columns)
     except UserError as error:
         where = rule.place(("sql",))
         raise UserError(f"{where}: {rule.label}: {error}" if where else f"{rule.label}: {error}") from None
     return Verdict(~answer.yes, answer.unknown)
 
 
-def _at_least(numbers: Numbers, bound: Number) -> Mask:
-    """Exact: 32-bit numbers are compared as 64-bit ones, integers with integers."""
-    exact = math.ceil(bound) if numbers.dtype.kind in "iu" else np.float64(bound)
-    result: Mask = numbers >= exact
-    return result
-
-
-def _at_most(numbers: Numbers, bound: Number) -> Mask:
-    exact = math.floor(bound) if numbers.dtype.kind in "iu" else np.float64(bound)
-    result: Mask = numbers <= exact
-    return result
+def _exact(bound: Number, numbers: Numbers, towards: float) -> Any:
+    """The value next to ``bound``, or ``bound`` itself, that compares with ``numbers`` without rounding: integers with
+    integers, 32-bit numbers as 64-bit ones. ``towards``: infinity or its negative."""
+    if numbers.dtype.kind in "iu":
+        return math.ceil(bound) if towards > 0 else math.floor(bound)
+    nearest = float(bound)
+    rounded_out = nearest < bound if towards > 0 else nearest > bound
+    return np.float64(math.nextafter(nearest, towards) if rounded_out else nearest)
 
 
 def _of_each_clip(bounds: Numbers, percentiles: Percentiles) -> Any:

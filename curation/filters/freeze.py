@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from math import inf
 from typing import Any
 
 import yaml
@@ -57,7 +58,12 @@ def _frozen(resolved: ResolvedRule, table: ClipTable) -> Iterator[Rule]:
         return
     percentile_keys = ("drop_lowest", "drop_highest", "within")
     rest = {key: value for key, value in rule.spec.as_written().items() if key not in percentile_keys}
-    rest |= resolved.bounds()
+    bounds = resolved.bounds()
+    if bounds.get("min", -inf) > bounds.get("max", inf):
+        # Together they would be refused as a slip of the pen.
+        yield ColumnRule(rule.column, ColumnSpec.model_validate({"min": bounds.pop("min"), "nulls": rule.spec.nulls}))
+        rest.pop("min", None)
+    rest |= bounds
     if not rest.keys() - {"nulls"} and rule.spec.nulls == "drop":
         rest["not_null"] = True
     if rest.keys() - {"nulls"}:

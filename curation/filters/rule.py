@@ -42,11 +42,13 @@ class ColumnRule:
 
 @dataclass(frozen=True)
 class SqlRule:
-    """An expression in SQL that is true for the clips that are kept; null counts as not true."""
+    """An expression in SQL that is true for the clips that are kept; null counts as not true. ``columns``: those that
+    it reads, filled in by `curation.filters.check`."""
 
     expression: str
     name: str | None = None
     places: Mapping[Keys, str] = field(default_factory=dict, compare=False)
+    columns: tuple[str, ...] = field(default=(), compare=False)
 
     @property
     def label(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from contextlib import suppress
 from typing import Annotated, Any, Literal
 
 from pydantic import (
@@ -10,7 +12,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    FiniteFloat,
     PlainSerializer,
     StrictBool,
     StrictInt,
@@ -20,24 +21,25 @@ from pydantic import (
 from curation.config.validation import show
 from curation.filters.percent import WHOLE, Percent
 
-Number = Annotated[StrictInt | FiniteFloat, Field(union_mode="left_to_right")]
-
 
 def _number(value: Any) -> Any:
     """YAML takes 1e-3 for a text, and yes for a truth value."""
     if isinstance(value, str):
-        try:
-            return float(value)
-        except ValueError:
-            pass
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"should be a number, not {show(value)}")
+        with suppress(ValueError):
+            value = float(value)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"should be a finite number, not {show(value)}")
     return value
 
 
+Number = Annotated[StrictInt | float, Field(union_mode="left_to_right"), BeforeValidator(_number)]
+
+
 def _value(value: Any) -> Any:
-    if not isinstance(value, bool | int | float | str) or value != value:
-        raise ValueError(f"should be a number, true or false, or a text (in quotes), not {show(value)}")
+    if isinstance(value, bool | str):
+        return value
+    if not isinstance(value, int | float) or not abs(value) <= sys.float_info.max:
+        raise ValueError(f"should be a finite number, true or false, or a text (in quotes), not {show(value)}")
     return value
 
 
@@ -73,8 +75,8 @@ class ColumnSpec(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    min: Annotated[Number, BeforeValidator(_number)] | None = Field(None, description="the least value that is kept")
-    max: Annotated[Number, BeforeValidator(_number)] | None = Field(None, description="the greatest value that is kept")
+    min: Number | None = Field(None, description="the least value that is kept")
+    max: Number | None = Field(None, description="the greatest value that is kept")
     drop_lowest: Percent | None = Field(None, description="drop this share of the clips, those with the least values")
     drop_highest: Percent | None = Field(None, description="drop this share, those with the greatest values")
     within: Annotated[tuple[str, ...], BeforeValidator(_names), PlainSerializer(_one_or_more)] = Field(

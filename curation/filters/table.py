@@ -162,11 +162,13 @@ class ClipTable:
         if pa.types.is_integer(values.type):
             bounds = np.iinfo(numbers.dtype)
             wanted = tuple(int(value) for value in wanted if value == value // 1 and bounds.min <= value <= bounds.max)
+        else:
+            wanted = tuple(float(value) for value in wanted if float(value) == value)
         return np.isin(numbers, np.array(wanted, None if len(wanted) else numbers.dtype)) & ~self.missing(name)
 
-    def _sql(self, expression: str) -> Answer:
-        """Whether an expression of SQL over columns that are in memory is true for each clip."""
-        return Answer(*truth_values(expression, self.need()))
+    def _sql(self, expression: str, names: tuple[str, ...]) -> Answer:
+        """Whether an expression of SQL over the columns ``names`` is true for each clip."""
+        return Answer(*truth_values(expression, self.need(names)))
 
 
 def _mask(values: pa.ChunkedArray) -> Mask:
