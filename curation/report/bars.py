@@ -28,7 +28,7 @@ class Bar:
 def bars_figure(title: str, bars: Sequence[Bar], *, width: int, most_label: int = LONGEST_LABEL) -> Figure:
     """A bar for each row, the first on top."""
     labels = [clipped(bar.label, most_label) for bar in bars]
-    left = 8 + CHARACTER * max(map(len, labels), default=0)
+    left = 18 + CHARACTER * max(map(len, labels), default=0)
     right = 16 + CHARACTER * max((len(bar.told) for bar in bars), default=0)
     description = "; ".join(f"{label}: {bar.told}" for label, bar in zip(labels, bars, strict=True)) or "nothing"
     with axes_in(width, max(1, len(bars)) * ROW + 8, left=left, right=right, bottom=4, top=4) as (drawn, axes):

@@ -168,7 +168,7 @@ def test_provenance(page: Node, films: Storage) -> None:
     assert films.root in page.one("table", id="provenance-table").text
     assert "not written yet" in page.one("table", id="provenance-table").text
     assert "text_area: {max: 0.5}" in page.one("pre", id="filter-written").text
-    assert page.one("table", id="filter-resolved").rows()[0][2:] == ["16", "50"]
+    assert page.one("table", id="filter-resolved").rows()[0][2:] == ["16.0", "50"]
     assert "short_side: 64" in page.one(id="provenance").text
 
 
