@@ -264,6 +264,7 @@ def test_nothing_changes_unless_it_is_confirmed(dataset: Storage, curation_here:
     [
         (["--source", "/v/taken-dwn.mp4"], 'did you mean "/v/taken-down.mp4"'),
         (["--source", "/x/*"], "no video of"),
+        (["--source", "down"], '2 hold it in their names: --source "*down*"'),
         (["--source", GONE, "--shards", "/nowhere"], "no shards of curation pack there"),
         ([], "name a source with --source"),
     ],
