@@ -65,7 +65,7 @@ def command(
     if frozen is not None and freeze is not None:
         _put(freeze, frozen)
     if as_json:
-        print(json.dumps({"filter": filter, "selection": file, **applied.to_dict()}, indent=2))
+        print(json.dumps({"filter": filter, "selection": file, **applied.to_dict()}, indent=2, default=str))
     elif not quiet:
         _show(applied, file, table_console(stderr=freeze == STDOUT))
 
@@ -79,9 +79,10 @@ def _check_free(freeze: str, as_json: bool) -> None:
 
 def _frozen(applied: Applied, dataset: str) -> str:
     from curation.filters import freeze, to_yaml
+    from curation.sources.location import shown
 
     resolved = applied.verdicts.resolved
-    head = f"# The filter {resolved.filter.name} with the numbers that its percentiles are in {dataset}.\n"
+    head = f"# The filter {resolved.filter.name} with the numbers that its percentiles are in {shown(dataset)}.\n"
     return head + to_yaml(freeze(resolved, applied.table))
 
 

@@ -68,7 +68,7 @@ def command(
         told: dict[str, Any] = found.to_dict()
         told |= {"by": by, "num_groups": num, "groups": [group.to_dict() for group in largest]} if by else {}
         told |= {"filter": {"name": filter, **applied.to_dict()}} if applied else {}
-        print(json.dumps(told, indent=2))
+        print(json.dumps(told, indent=2, default=str))
     else:
         _show(found, by, largest, num, applied)
 

@@ -23,6 +23,7 @@ def connect(storage: Storage) -> duckdb.DuckDBPyConnection:
     # What does not fit into memory is spilled there; DuckDB's own choice is the working directory.
     spill = str(Path(tempfile.gettempdir()) / "curation-duckdb")
     connection = duckdb.connect(config={"temp_directory": spill})
+    connection.execute("SET enable_progress_bar = false")  # it would go to standard output
     if not storage.is_local:
         connection.register_filesystem(storage.fs)
     return connection

@@ -68,7 +68,7 @@ def write_selection(storage: Storage, verdicts: Verdicts, table: ClipTable) -> s
     name = selection_file(verdicts.resolved.filter.name)
     metadata = {
         FILTER: json.dumps(verdicts.resolved.filter.to_dict()),
-        RESOLVED: json.dumps(verdicts.resolved.to_dict()),
+        RESOLVED: json.dumps(verdicts.resolved.to_dict(), default=str),
         FINGERPRINT: table.fingerprint,
     }
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
 from typing import TYPE_CHECKING, Any
@@ -24,7 +25,8 @@ from curation.errors import UserError
 if TYPE_CHECKING:
     import duckdb
 
-_OPENING = threading.Lock()
+# Opening a database takes thirty times as long as reading an expression.
+_OF_THREAD = threading.local()
 _REFUSED = {
     "SUBQUERY": "no query can stand in a rule; it looks at one clip at a time",
     "STAR": "name the columns instead of *",
@@ -51,18 +53,18 @@ def read_expression(expression: str, known: Mapping[str, Column]) -> Reading:
     import duckdb
 
     schema = pa.schema([(column.name, column.type) for column in known.values()])
-    connection = _sealed(schema.empty_table())
+    by_name = {name.casefold(): name for name in known}
+    found = _Names()
     try:
-        duckdb.SQLExpression(expression)
-        query = f"SELECT ({_on_lines_of_its_own(expression)})"
-        ((parsed,),) = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
-        found = _Names()
-        found.read(json.loads(parsed), frozenset())
-        _refuse_changing(found.functions)
-        by_name = {name.casefold(): name for name in known}
-        unknown = tuple(name for name in found.columns if name.casefold() not in by_name)
-        if not unknown:
-            _bind(connection, expression)
+        with _seeing(schema.empty_table()) as connection:
+            duckdb.SQLExpression(expression)
+            query = f"SELECT ({_on_lines_of_its_own(expression)})"
+            ((parsed,),) = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+            found.read(json.loads(parsed), frozenset())
+            _refuse_changing(found.functions)
+            unknown = tuple(name for name in found.columns if name.casefold() not in by_name)
+            if not unknown:
+                _bind(connection, expression)
     except duckdb.Error as error:
         raise UserError(first_line(error)) from None
     return Reading(tuple(by_name[name.casefold()] for name in found.columns if name not in unknown), unknown)
@@ -77,7 +79,9 @@ def truth_values(expression: str, clips: pa.Table) -> tuple[npt.NDArray[np.bool_
     import duckdb
 
     try:
-        result = _sealed(clips).sql(f"SELECT ({_on_lines_of_its_own(expression)}) AS kept FROM clips").to_arrow_table()
+        with _seeing(clips) as connection:
+            query = f"SELECT ({_on_lines_of_its_own(expression)}) AS kept FROM clips"
+            result = connection.sql(query).to_arrow_table()
     except duckdb.Error as error:
         raise UserError(first_line(error)) from None
     kept = result["kept"].combine_chunks()
@@ -85,19 +89,24 @@ def truth_values(expression: str, clips: pa.Table) -> tuple[npt.NDArray[np.bool_
     return kept.fill_null(False).to_numpy(zero_copy_only=False), unknown
 
 
-def _sealed(clips: pa.Table) -> duckdb.DuckDBPyConnection:
-    """A connection of its own that sees ``clips`` and nothing else."""
-    with _OPENING:
-        connection = _database().cursor()
+@contextmanager
+def _seeing(clips: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
+    """This thread's database, which reaches nothing outside of itself, with one table: ``clips``."""
+    if not hasattr(_OF_THREAD, "database"):
+        _OF_THREAD.database = _sealed()
+    connection: duckdb.DuckDBPyConnection = _OF_THREAD.database
     connection.register("clips", clips)
-    return connection
+    try:
+        yield connection
+    finally:
+        connection.unregister("clips")
 
 
-@cache
-def _database() -> duckdb.DuckDBPyConnection:
+def _sealed() -> duckdb.DuckDBPyConnection:
     import duckdb
 
     connection = duckdb.connect(config={"enable_external_access": "false", "python_enable_replacements": "false"})
+    connection.execute("SET enable_progress_bar = false")  # it would go to standard output
     connection.execute("SET lock_configuration = true")
     return connection
 
@@ -105,10 +114,10 @@ def _database() -> duckdb.DuckDBPyConnection:
 @cache
 def _changing_functions() -> frozenset[str]:
     """Functions that give other values each time, or elsewhere."""
+    import duckdb
+
     query = "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-    with _OPENING:
-        connection = _database().cursor()
-    return frozenset(name.casefold() for (name,) in connection.execute(query).fetchall())
+    return frozenset(name.casefold() for (name,) in duckdb.connect().execute(query).fetchall())
 
 
 def _on_lines_of_its_own(expression: str) -> str:

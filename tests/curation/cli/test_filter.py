@@ -165,3 +165,13 @@ def test_a_selection_that_cannot_be_written_is_told(dataset: Path, curation_here
     assert done.returncode == 2
     assert done.stderr.startswith("error: dataset/selections/quickstart.parquet: cannot be written: ")
     assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_dataset_on_s3(s3_bucket: str, curation_here: Run) -> None:
+    url = f"{s3_bucket}/sets/data [1]"
+    storage = write_dataset(url, 8, QUICKSTART)
+    done = curation_here("filter", url, "--filter", "quickstart")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines()[-1] == f"{url}/selections/quickstart.parquet"
+    assert read_selection(storage, "quickstart").kept_ids() == ["c002", "c003", "c004", "c005"]
+    assert curation_here("stats", url, "--filter", "quickstart").returncode == 0

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 
-from curation.filters import ClipTable, Verdicts, check_filter, evaluate, filter_of, funnel, resolve
+from curation.config import load_config
+from curation.errors import UserError
+from curation.filters import ClipTable, Verdicts, check_filter, evaluate, filter_of, funnel, load_filter, resolve
 from tests.curation.filters import plain
 from tests.curation.filters.strategies import rules, tables
 
@@ -19,7 +23,7 @@ def judged(clips: pa.Table, written: list[dict[str, Any]]) -> tuple[ClipTable, V
     return table, evaluate(resolve(checked.filter, table), table)
 
 
-@settings(max_examples=200)
+@settings(max_examples=150)
 @given(tables(), rules())
 def test_the_engine_says_what_a_loop_over_rows_says(clips: pa.Table, written: list[dict[str, Any]]) -> None:
     rows = clips.sort_by("clip_id").to_pylist()
@@ -62,3 +66,24 @@ def test_the_funnel_counts_what_each_rule_drops(clips: pa.Table, written: list[d
         assert told(line.only) == amount([a and b for a, b in zip(drops, others, strict=True)])
         assert told(line.left) == amount([b and not a for a, b in zip(drops, before, strict=True)])
         assert line.nulls == sum(row[index] == "null" for row in expected)
+
+
+def test_sql_that_fails_on_a_value_is_told_with_its_place(tmp_path: Path) -> None:
+    (tmp_path / "f.yaml").write_text("filters:\n  f:\n    rules:\n      - sql: text::INTEGER > 1\n")
+    table = ClipTable.of(pa.table({"clip_id": ["a", "b"], "duration_s": [1.0, 1.0], "text": ["2", "two"]}))
+    checked = check_filter(load_filter(load_config(tmp_path / "f.yaml"), "f"), table.columns, "here")
+    with pytest.raises(UserError) as caught:
+        evaluate(resolve(checked.filter, table), table)
+    assert str(caught.value).startswith(f"{tmp_path}/f.yaml:4: text::INTEGER > 1: Could not convert string 'two' to ")
+    assert "\n" not in str(caught.value)
+
+
+def test_threads_do_not_see_each_others_tables() -> None:
+    def kept(number: int) -> list[bool]:
+        values = list(range(number, number + 5))
+        clips = pa.table({"clip_id": list("abcde"), "duration_s": [1.0] * 5, "value": values})
+        _, verdicts = judged(clips, [{"sql": f"value > {number + 2}"}])
+        return verdicts.kept.tolist()
+
+    with ThreadPoolExecutor(4) as threads:
+        assert set(map(tuple, threads.map(kept, range(40)))) == {(False, False, False, True, True)}
