@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -105,8 +106,11 @@ def _transcode(
     crf: int | None,
 ) -> Transcode | None:
     """What was asked for; None where nothing was."""
+    from curation.errors import UserError
     from curation.shards.transcode import Transcode
 
+    if fps is not None and not math.isfinite(fps):
+        raise UserError(f"--fps {fps}: should be a number")
     given = {"short_side": short_side, "fps": fps, "codec": codec, "gop": gop, "crf": crf}
     given = {name: value for name, value in given.items() if value is not None}
     return Transcode(**given) if given else None  # type: ignore[arg-type]

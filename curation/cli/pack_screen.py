@@ -51,6 +51,9 @@ class PackScreen(PackWatcher):
     def working(self, what: str) -> None:
         self.console.print(f"[dim]{what} …[/dim]")
 
+    def warned(self, message: str) -> None:
+        self.console.print(f"warning: {message}", markup=False, soft_wrap=True)
+
     def planned(self, shards: int, samples: int) -> None:
         self.total = shards
         self.bar.update(self.task, total=shards)
@@ -85,8 +88,14 @@ def print_packed(packed: Packed, url: str) -> None:
         console.print("The index of megatron-energon was out of date and is gone: give `energon prepare` again.")
     left_out = packed.manifest["left_out"]
     if left_out:
-        console.print(f"\n[bold red]{len(left_out)} clips are left out[/bold red]; all are in {MANIFEST}")
+        were = "clip is" if len(left_out) == 1 else "clips are"
+        console.print(f"\n[bold red]{len(left_out)} {were} left out[/bold red]:")
         for one in left_out[:MOST_REASONS]:
-            console.print(f"  {one['clip_id']}: {one['reason']}", markup=False)
-    if packed.manifest["shards"]:
-        console.print(f"\n{url}: {packed.manifest['shards'][0]['name']} …, {INDEX}, {MANIFEST}, {WIDS}", markup=False)
+            console.print(f"  {one['clip_id']}: {one['reason']}", markup=False, soft_wrap=True)
+        if len(left_out) > MOST_REASONS:
+            console.print(f"  … {len(left_out) - MOST_REASONS} more in {MANIFEST}")
+        console.print(
+            "Missing clips come back with `curation retry`, as do damaged ones that you delete; then pack again."
+        )
+    files = [packed.manifest["shards"][0]["name"] + " …"] if packed.manifest["shards"] else []
+    console.print(f"\n{url}: {', '.join([*files, INDEX, MANIFEST, WIDS])}", markup=False, soft_wrap=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import Any
@@ -51,8 +51,7 @@ def find_videos(storage: Storage, wanted: Sequence[str]) -> tuple[list[FoundVide
         if matches:
             continue
         if name not in removed.video_ids and not any(removed.has(one) for one in _spellings(name)):
-            hint = did_you_mean(name, list(by_name)[:_MOST_NAMES]).partition("; known")[0]
-            raise UserError(f"--source {shown(name)}: no video of {storage.url} has this source{hint}")
+            raise UserError(f"--source {shown(name)}: no video of {storage.url} has this source{_hint(name, by_name)}")
         gone.append(name)
     return sorted(found.values(), key=lambda video: video.video_id), gone
 
@@ -72,6 +71,13 @@ def _matching(name: str, videos: Sequence[FoundVideo], by_name: dict[str, list[F
         for video in videos
         if any(fnmatchcase(source, spelling) for source in video.sources for spelling in _spellings(name))
     ]
+
+
+def _hint(name: str, sources: Iterable[str]) -> str:
+    holding = [source for source in sources if name in source]
+    if holding:
+        return f'; {len(holding)} hold it in their names: --source "*{shown(name)}*"'
+    return did_you_mean(name, list(sources)[:_MOST_NAMES]).partition("; known")[0]
 
 
 def _spellings(name: str) -> list[str]:

@@ -58,9 +58,9 @@ class Fingerprints:
         """clips, annotations/<stage> …"""
         return list(self._usual)
 
-    def of(self, table: str, clip_id: str) -> str:
-        """The fingerprint with which this clip's row was made, or would have been if it has none."""
-        return self._others[table].get(clip_id, self._usual[table])
+    def of(self, clip_id: str) -> tuple[str, ...]:
+        """For each of `tables` the fingerprint with which this clip's row was made; the usual one if it has none."""
+        return tuple([self._others[table].get(clip_id, usual) for table, usual in self._usual.items()])
 
     def all(self) -> set[str]:
         """Every fingerprint that occurs."""

@@ -76,7 +76,7 @@ def _stages(storage: Storage, clip_id: str) -> list[dict[str, Any]]:
     made_with = parameters(storage, read_description(storage))
     fingerprints = Fingerprints(storage)
     found = []
-    for table in fingerprints.tables():
+    for table, fingerprint in zip(fingerprints.tables(), fingerprints.of(clip_id), strict=True):
         stage = table.rsplit("/", 1)[-1]
         values = None
         if table != CLIPS:
@@ -84,7 +84,6 @@ def _stages(storage: Storage, clip_id: str) -> list[dict[str, Any]]:
             if row is None:
                 continue
             values = {name: value for name, value in row.items() if name != "clip_id"}
-        fingerprint = fingerprints.of(table, clip_id)
         for known in made_with.get(fingerprint) or [{"name": stage}]:
             found.append(
                 {

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import random
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from itertools import groupby
 from typing import Any
 
@@ -76,9 +77,17 @@ def samples_by_shard(
     rows = connection.sql("SELECT plan.shard, clips.* FROM plan JOIN clips USING (clip_id) ORDER BY shard, position")
     batches = rows.to_arrow_reader(_BATCH)
     fingerprints = Fingerprints(storage)
+
+    @cache
+    def stages(made: tuple[str, ...]) -> dict[str, dict[str, Any]]:
+        return _stages(zip(fingerprints.tables(), made, strict=True), made_with)
+
     flat = (row for batch in batches for row in batch.to_pylist())
     for shard, members in groupby(flat, lambda row: row["shard"]):
-        yield shard, [_sample(row, contents, weights, seed, _stages(fingerprints, row, made_with)) for row in members]
+        yield (
+            shard,
+            [_sample(row, contents, weights, seed, stages(fingerprints.of(row["clip_id"]))) for row in members],
+        )
 
 
 def _sample(
@@ -102,13 +111,13 @@ def _sample(
     return Sample(key, row["media"], row["bytes"], annotations, caption, vectors)
 
 
-def _stages(
-    fingerprints: Fingerprints, row: Mapping[str, Any], made_with: Mapping[str, Parameters]
-) -> dict[str, dict[str, Any]]:
-    """Stage → version (null where it was not recorded) and fingerprint; splitters have one fingerprint together."""
+def _stages(made: Iterable[tuple[str, str]], made_with: Mapping[str, Parameters]) -> dict[str, dict[str, Any]]:
+    """Stage → version (null where it was not recorded) and fingerprint; splitters have one fingerprint together.
+
+    ``made``: tables and the fingerprints of a clip's rows there.
+    """
     found = {}
-    for table in fingerprints.tables():
-        fingerprint = fingerprints.of(table, row["clip_id"])
+    for table, fingerprint in made:
         for stage in made_with.get(fingerprint) or [{"name": table.rsplit("/", 1)[-1]}]:
             found[str(stage["name"])] = {"version": stage.get("version"), "fingerprint": fingerprint}
     return found

@@ -8,13 +8,14 @@ from itertools import chain
 from typing import Any
 
 from curation.engine.cluster import ray_session
+from curation.errors import UserError
 from curation.shards.record import ShardRecord
 from curation.shards.write import ShardJob, write_shard
 
 Work = tuple[ShardJob, str]
 
 # Starting Ray takes about four seconds. In that time one process copies this much, or transcodes so long a video.
-RAY_BYTES = 2 * 10**9
+RAY_BYTES = 4 * 10**9
 RAY_SECONDS = 30.0
 TASKS_PER_WORKER = 2
 
@@ -33,7 +34,7 @@ def carry_out(
     together; with one worker never. ``workers``: tasks at a time; None: as many as there are CPUs.
 
     Raises:
-        UserError: no cluster answers at ``address``.
+        UserError: no cluster answers at ``address``, or its workers die again and again.
         DiskFullError: no space is left.
     """
     waiting: list[Work] = []
@@ -67,8 +68,20 @@ def _on_ray(work: Iterable[Work], workers: int | None, address: str | None, verb
         for job, fingerprint in work:
             if len(running) >= most:
                 done, running = ray.wait(running)
-                yield ray.get(done[0])
+                yield _result(done[0])
             running.append(task.remote(job, fingerprint))
         while running:
             done, running = ray.wait(running)
-            yield ray.get(done[0])
+            yield _result(done[0])
+
+
+def _result(reference: Any) -> ShardRecord:
+    import ray
+
+    try:
+        record: ShardRecord = ray.get(reference)
+    except ray.exceptions.RayTaskError as error:
+        raise error.cause from None  # what the task raised, without Ray's trace around it
+    except ray.exceptions.RayError as error:
+        raise UserError(f"a worker died while packing: {' '.join(str(error).split())[:200]}; give it again") from error
+    return record

@@ -49,6 +49,9 @@ class PackWatcher:
     def working(self, what: str) -> None:
         """A step that may take a while begins."""
 
+    def warned(self, message: str) -> None:
+        """Something that the user should know and that stops nothing."""
+
     def planned(self, shards: int, samples: int) -> None:
         """So many shards are to be there in the end, of so many samples."""
 
@@ -119,7 +122,7 @@ class Packer:
         names = [shard_name(number) for number in range(plan["shard"][-1].as_py() + 1)]
         self.watcher.planned(len(names), plan.num_rows)
         with only_packer(self.output):
-            remember_pack(self.storage, self.output)
+            self._remember()
             self._there = self._usable(verify)
             written = 0
             for record in carry_out(self._work(plan), workers, address, verbose=verbose, starting=self._starting):
@@ -163,6 +166,15 @@ class Packer:
                 continue
             self._begin()
             yield job, fingerprint
+
+    def _remember(self) -> None:
+        try:
+            remember_pack(self.storage, self.output)
+        except OSError as error:
+            self.watcher.warned(
+                f"{self.storage.url} cannot be written ({error.strerror or error}): `trace` and `remove` will not know "
+                f"of the shards in {self.output.url}"
+            )
 
     def _begin(self) -> None:
         if not self._begun:

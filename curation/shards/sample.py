@@ -13,6 +13,7 @@ from curation.shards.transcode import PackedMedia
 
 MEDIA, ANNOTATIONS, CAPTION, VECTOR = "mp4", "json", "txt", "npy"
 PROVENANCE = "provenance"
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 # Columns of `clips` that are told of the packed media, and those that say where the clip comes from.
 MEDIA_FACTS = ("num_frames", "fps", "width", "height", "has_audio")
 ORIGIN = (
@@ -65,7 +66,10 @@ def numbers_of(annotations: Mapping[str, Any]) -> dict[str, Any]:
 
 def to_json(values: Mapping[str, Any]) -> bytes:
     """Compact UTF-8; NaN and infinities, which JSON has not, are null; dates are ISO 8601."""
-    return json.dumps(_plain(values), ensure_ascii=False, separators=(",", ":"), allow_nan=False).encode()
+    try:
+        return _ENCODER.encode(values).encode()
+    except (ValueError, TypeError):
+        return _ENCODER.encode(_plain(values)).encode()
 
 
 def _plain(value: Any) -> Any:

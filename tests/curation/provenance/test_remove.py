@@ -21,7 +21,7 @@ from curation.dataset.schema import annotation_schema
 from curation.dataset.storage import Storage
 from curation.filters.selection import read_selection
 from curation.provenance.find import find_videos
-from curation.provenance.removal import plan_removal, write_pending
+from curation.provenance.removal import plan_removal, read_pending, write_pending
 from curation.provenance.removed import Removed
 from curation.provenance.take_out import carry_out
 from curation.shards.manifest import read_manifest
@@ -199,7 +199,7 @@ class Mortality:
         return call
 
 
-def test_killed_at_every_operation_and_finished_later(packed: Storage, tmp_path: Path, curation_here: Call) -> None:
+def test_killed_at_every_operation_and_finished_later(packed: Storage, tmp_path: Path) -> None:
     dataset = Storage(str(tmp_path / "dataset"))
     shutil.copytree(packed.root, dataset.root)
     removal = plan_removal(dataset, find_videos(dataset, [GONE])[0])
@@ -217,14 +217,26 @@ def test_killed_at_every_operation_and_finished_later(packed: Storage, tmp_path:
                 carry_out(dataset, removal)
             except Killed:
                 killed += 1
-        if dataset.exists("_state/removal.json"):
-            assert "curation remove" in curation_here("pack", dataset.root, "--filter", "all").stderr
-        assert curation_here("remove", dataset.root, "--source", GONE, "--yes").returncode == 0
+        begun = read_pending(dataset)
+        if begun is not None:
+            carry_out(dataset, begun)
         assert files_of(dataset.root) == wanted, f"killed before operation {life}"
         if mortality.life > 0:
             break
     assert killed > 25
     assert remains(dataset.root, gone) == []
+
+
+@pytest.mark.parametrize("words", [[], ["--source", GONE]])
+def test_an_interrupted_removal_comes_first(words: list[str], dataset: Storage, curation_here: Call) -> None:
+    wanted = needles(dataset)
+    write_pending(dataset, plan_removal(dataset, find_videos(dataset, [GONE])[0]))
+    for command in (["pack", dataset.root, "--filter", "all"], ["annotate", dataset.root, "--stage", "optical_flow"]):
+        done = curation_here(*command)
+        assert (done.returncode, f"finish it first: curation remove {dataset.root}" in done.stderr) == (2, True)
+    done = curation_here("remove", dataset.root, *words, "--yes")
+    assert (done.returncode, "An earlier removal was interrupted" in done.stdout) == (0, True)
+    assert remains(dataset.root, wanted) == []
 
 
 def test_asked_again(dataset: Storage, curation_here: Call) -> None:
@@ -252,6 +264,7 @@ def test_nothing_changes_unless_it_is_confirmed(dataset: Storage, curation_here:
     [
         (["--source", "/v/taken-dwn.mp4"], 'did you mean "/v/taken-down.mp4"'),
         (["--source", "/x/*"], "no video of"),
+        (["--source", "down"], '2 hold it in their names: --source "*down*"'),
         (["--source", GONE, "--shards", "/nowhere"], "no shards of curation pack there"),
         ([], "name a source with --source"),
     ],

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from curation.dataset.storage import Storage
+from curation.engine.cluster import ray_session
 from curation.filters.selection import read_selection
 from curation.shards.pack import Packed, Packer, PackSettings
 from curation.shards.size import ShardSize
 from tests.curation.small_dataset import select, write_dataset
 
 SOURCES = {"/v/a.mp4": 5, "/v/b.mp4": 3, "/v/c.mp4": 2}
-Pack = Callable[..., Packed]
 
 
 @pytest.fixture(scope="session")
@@ -25,6 +25,13 @@ def unchanged(tmp_path_factory: pytest.TempPathFactory) -> Storage:
     storage = write_dataset(tmp_path_factory.mktemp("small") / "dataset", SOURCES, label="street")
     select(storage)
     return storage
+
+
+@pytest.fixture(scope="module")
+def ray_here() -> Iterator[None]:
+    """Ray on this machine, which packs find running and leave running."""
+    with ray_session(None):
+        yield
 
 
 @pytest.fixture

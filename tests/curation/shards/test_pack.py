@@ -17,6 +17,7 @@ from typing import BinaryIO
 import pytest
 
 from curation.dataset.storage import Storage
+from curation.errors import DiskFullError
 from curation.filters.selection import read_selection
 from curation.shards import execution
 from curation.shards.manifest import read_manifest
@@ -63,7 +64,7 @@ class MortalStorage(Storage):
 
 
 def test_the_same_bytes_whatever_the_number_of_workers(
-    unchanged: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    unchanged: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray_here: None
 ) -> None:
     monkeypatch.setattr(execution, "RAY_BYTES", 0)
     started = []
@@ -77,6 +78,28 @@ def test_the_same_bytes_whatever_the_number_of_workers(
     one, two = files_of(tmp_path / "1"), files_of(tmp_path / "2")
     assert one == two
     assert [name for name in one if name.endswith(".tar")] == [f"{n:06d}.tar" for n in range(5)]
+
+
+class FullStorage(Storage):
+    """On a full disk; travels to workers as it is."""
+
+    def __reduce__(self) -> tuple[type[Storage], tuple[str]]:
+        return FullStorage, (self.location,)
+
+    def write_bytes(self, name: str, data: bytes) -> None:
+        if name.endswith(".record"):
+            raise DiskFullError(f"no space left to write {name}")
+        super().write_bytes(name, data)
+
+
+def test_a_full_disk_of_a_worker_is_told_in_one_line(
+    unchanged: Storage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ray_here: None
+) -> None:
+    monkeypatch.setattr(execution, "RAY_BYTES", 0)
+    packer = Packer(unchanged, FullStorage(str(tmp_path)), read_selection(unchanged, "all"), PackSettings())
+    with pytest.raises(DiskFullError) as raised:
+        packer.pack()
+    assert str(raised.value) == "no space left to write .packing/000000.tar.record"
 
 
 def test_killed_at_every_operation_and_resumed(unchanged: Storage, tmp_path: Path) -> None:
