@@ -1,12 +1,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from curation.config import ResolvedPipeline, load_config, resolve_pipeline
+from curation.config import ResolvedPipeline, annotator_fingerprint, load_config, resolve_pipeline
 from curation.errors import UserError
 from tests.curation.config.conftest import BASE, STAGES, Write
 
@@ -140,11 +141,13 @@ def test_mistakes_in_overrides(write: Write, override: str, expected: str) -> No
         ),
         (
             f"motion: {{use: {STAGES}:NOT_A_STAGE}}",
-            f"15: motion.use: {STAGES}:NOT_A_STAGE is not a Splitter or Annotator that can be made (curation.stage)",
+            f"15: motion.use: {STAGES}:NOT_A_STAGE is not a Splitter, Annotator or DatasetAnnotator that "
+            "can be made (curation.stage)",
         ),
         (
             f"unfinished: {{use: {STAGES}:Unfinished}}",
-            f"15: unfinished.use: {STAGES}:Unfinished is not a Splitter or Annotator that can be made (curation.stage)",
+            f"15: unfinished.use: {STAGES}:Unfinished is not a Splitter, Annotator or DatasetAnnotator that "
+            "can be made (curation.stage)",
         ),
     ],
 )
@@ -226,3 +229,20 @@ def test_a_description_that_this_version_does_not_understand(write: Write) -> No
 def test_a_stage_that_the_pipeline_lacks(write: Write) -> None:
     with pytest.raises(UserError, match='"base" has no stage "motions"; did you mean "motion"'):
         resolve(write(BASE)).stage("motions")
+
+
+def test_what_a_stage_leaves_open_is_decided_by_the_stages_before_it(write: Write) -> None:
+    rank = f'      - rank: {{use: "{STAGES}:Rank"}}\n'
+    base = resolve(write(BASE + rank)).stage("rank")
+    assert base.config.model_dump() == {"by": "speed"}
+    assert base.inputs == ("speed",)
+    without_motion = "  less:\n    extends: base\n    stages:\n      - motion: null\n"
+    less = resolve(write(BASE + rank + without_motion), "less")
+    assert less.stage("rank").config.model_dump() == {"by": "duration_hint"}
+    assert less.stage("rank").to_dict()["config"] == {"by": "duration_hint"}
+    chosen = resolve(write(BASE + rank), "base", "rank.by=duration_hint").stage("rank")
+    assert chosen.config.model_dump() == {"by": "duration_hint"}
+    added = resolve(write(BASE)).with_stage(replace(base, config=base.stage_class.Config()))
+    assert added.stage("rank").config.model_dump() == {"by": "speed"}
+    assert annotator_fingerprint(added, "rank") == annotator_fingerprint(resolve(write(BASE + rank)), "rank")
+    assert annotator_fingerprint(added, "rank") != annotator_fingerprint(less, "rank")
