@@ -14,6 +14,7 @@ from pydantic import Field
 from curation.errors import ItemError
 from curation.scratch import scratch_space
 from curation.stage import DatasetAnnotator, Requirement, StageConfig
+from stages.duplicates.order import KEPT_BY, best_first, contents, leaders_of
 
 if TYPE_CHECKING:
     from curation.dataset.clip_columns import ClipColumns
@@ -29,7 +30,8 @@ COMPARED, SHOWS_NOTHING, UNUSABLE, MISSING = range(4)
 
 
 class Dedup(DatasetAnnotator):
-    """Groups of clips around one that is kept: that with the most pixels, then the longest, then the smallest id.
+    """Groups of clips around one that is kept: that with the most pixels, then the longest, then the largest file, then
+    the smallest id.
 
     ``duplicate_of``: the id of the clip that is kept in a clip's place; null for that one, and for clips without
     duplicates. ``duplicate_similarity``: the similarity of the two, null without one: by ``clip_embedding`` the cosine,
@@ -73,7 +75,7 @@ class Dedup(DatasetAnnotator):
     def inputs(self) -> tuple[str, ...]:
         """What decides who is kept, the hash of the file, and what is compared."""
         compared = () if self.config.by == "auto" else (self.config.by,)
-        return ("width", "height", "start_s", "end_s", "sha256", *compared)
+        return (*KEPT_BY, "sha256", *compared)
 
     def requirements(self) -> Iterator[Requirement]:
         """A column to compare."""
@@ -85,8 +87,6 @@ class Dedup(DatasetAnnotator):
 
     def annotate_all(self, clips: ClipColumns) -> Iterator[pa.Table]:
         """All rows, in the order of clip_id."""
-        from stages.duplicates.order import best_first, contents, leaders_of
-
         order = best_first(clips)
         with scratch_space(), tempfile.TemporaryDirectory(prefix="curation-") as folder:
             states, vectors = self._vectors(clips, order, Path(folder, "vectors"))

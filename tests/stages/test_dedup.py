@@ -39,7 +39,7 @@ def plain_loop(clips: Sequence[Clip], min_similarity: float) -> dict[str, float 
 
     kept: list[Clip] = []
     found: dict[str, float | None] = {}
-    for clip in sorted(clips, key=lambda c: (-c["width"] * c["height"], -c["end_s"], c["clip_id"])):
+    for clip in sorted(clips, key=lambda c: (-c["width"] * c["height"], -c["end_s"], -c["bytes"], c["clip_id"])):
         nearest = max((cosine(clip, other) for other in kept), default=-1.0)
         found[clip["clip_id"]] = nearest if nearest >= min_similarity else None
         if nearest < min_similarity:
@@ -49,15 +49,17 @@ def plain_loop(clips: Sequence[Clip], min_similarity: float) -> dict[str, float 
 
 @given(
     st.lists(
-        st.tuples(st.integers(0, 359), st.sampled_from([32, 64]), st.sampled_from([2.0, 4.0])), min_size=1, max_size=40
+        st.tuples(st.integers(0, 359), st.sampled_from([32, 64]), st.sampled_from([2.0, 4.0]), st.sampled_from([7, 9])),
+        min_size=1,
+        max_size=40,
     ),
     st.integers(1, 3),
     st.sampled_from([1, 3, 2048]),
 )
-def test_it_is_the_plain_loop(drawn: list[tuple[int, int, float]], parts: int, block: int) -> None:
+def test_it_is_the_plain_loop(drawn: list[tuple[int, int, float, int]], parts: int, block: int) -> None:
     clips = [
-        on_circle(number, degrees, width=width, height=32, end_s=end_s)
-        for number, (degrees, width, end_s) in enumerate(drawn)
+        on_circle(number, degrees, width=width, height=32, end_s=end_s, bytes=size)
+        for number, (degrees, width, end_s, size) in enumerate(drawn)
     ]
     wanted = plain_loop(clips, NEAR)
     random.Random(len(clips)).shuffle(clips)
@@ -84,17 +86,20 @@ def test_a_chain_is_not_one_group(tmp_path: Path) -> None:
 
 
 def test_who_is_kept(tmp_path: Path) -> None:
-    """More pixels before more seconds before the smaller id."""
+    """More pixels before more seconds before more bytes before the smaller id."""
     clips = [
-        on_circle(1, 0, width=640, height=360, end_s=9.0),
+        on_circle(6, 0, width=1280, height=720, end_s=3.0, bytes=5),
+        on_circle(7, 3, width=1280, height=720, end_s=3.0, bytes=5),
+        on_circle(5, 4, width=1280, height=720, end_s=3.01, bytes=4),
+        on_circle(4, 2, width=1280, height=720, end_s=2.8, bytes=9),
         on_circle(2, 1, width=360, height=640, end_s=9.5),
-        on_circle(3, 2, width=1280, height=720, end_s=3.0),
-        on_circle(4, 3, width=1280, height=720, end_s=3.0),
+        on_circle(1, 0, width=640, height=360, end_s=9.0),
     ]
-    rows = dedup(write_dataset(tmp_path, clips, EMBEDDING), EMBEDDING)
-    assert [row["duplicate_of"] for row in rows.values()] == [clips[2]["clip_id"]] * 2 + [None, clips[2]["clip_id"]]
-    rows = dedup(write_dataset(tmp_path / "small", clips[:2], EMBEDDING), EMBEDDING)
-    assert [row["duplicate_of"] for row in rows.values()] == [clips[1]["clip_id"], None]
+    for best in range(6):
+        storage = write_dataset(tmp_path / str(best), clips[best:][::-1], EMBEDDING)
+        rows = dedup(storage, EMBEDDING)
+        assert {row["duplicate_of"] for row in rows.values()} - {None} <= {clips[best]["clip_id"]}
+        assert rows[clips[best]["clip_id"]]["duplicate_of"] is None
 
 
 def test_equal_files_are_duplicates_whatever_is_known_of_them(tmp_path: Path) -> None:
@@ -203,3 +208,11 @@ def test_the_index_finds_what_comparing_all_finds(tmp_path: Path) -> None:
         [exact[one]["duplicate_similarity"] for one in same], abs=1e-5
     )
     assert exact[clips[3000]["clip_id"]]["duplicate_of"] == clips[of[0]]["clip_id"]
+
+
+@pytest.mark.parametrize("ids", ["", "ab"])
+def test_nothing_to_compare(tmp_path: Path, ids: str) -> None:
+    clips = [{"clip_id": clip_id} for clip_id in ids]
+    rows = dedup(write_dataset(tmp_path, clips, EMBEDDING), EMBEDDING)
+    assert list(rows) == list(ids)
+    assert all(row["dedup_error"] and row["duplicate_of"] is None for row in rows.values())

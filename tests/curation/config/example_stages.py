@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from curation.stage import Annotator, ClipSample, Requirement, Splitter, StageConfig
+from curation.dataset.clip_columns import ClipColumns
+from curation.stage import Annotator, ClipSample, DatasetAnnotator, Requirement, Splitter, StageConfig
 from curation.video.types import SourceVideo, WrittenClip
 
 
@@ -98,6 +99,55 @@ class Namesake(Hint):
 
     name = "namesake"
     writes: ClassVar[dict[str, pa.DataType]] = {"fps": pa.float32()}
+
+
+class Rank(DatasetAnnotator):
+    """Sees the whole dataset, and takes the first of two columns that is there."""
+
+    class Config(StageConfig):
+        by: Literal["auto", "speed", "duration_hint"] = "auto"
+
+    name = "rank"
+    writes: ClassVar[dict[str, pa.DataType]] = {"rank": pa.int64()}
+    config: Config
+
+    @classmethod
+    def settled(cls, config: StageConfig, columns: Collection[str]) -> StageConfig:
+        assert isinstance(config, cls.Config)
+        found = next((name for name in ("speed", "duration_hint") if name in columns), "auto")
+        return config.model_copy(update={"by": found}) if config.by == "auto" else config
+
+    def inputs(self) -> tuple[str, ...]:
+        return () if self.config.by == "auto" else (self.config.by,)
+
+    def annotate_all(self, clips: ClipColumns) -> Iterable[pa.Table]:
+        return ()
+
+
+class RankOfRank(Rank):
+    name = "rank_of_rank"
+    writes: ClassVar[dict[str, pa.DataType]] = {"rank_of_rank": pa.int64()}
+
+    def inputs(self) -> tuple[str, ...]:
+        return ("rank",)
+
+
+class Looker(Rank):
+    """Wants the frames of all clips at once."""
+
+    name = "looker"
+    writes: ClassVar[dict[str, pa.DataType]] = {"looks": pa.int64()}
+
+    def inputs(self) -> tuple[str, ...]:
+        return ("frames",)
+
+
+class Reader(Hint):
+    """Reads clip by clip what only the whole dataset tells."""
+
+    name = "reader"
+    reads = ("rank",)
+    writes: ClassVar[dict[str, pa.DataType]] = {"read": pa.float32()}
 
 
 class Unfinished(Annotator):

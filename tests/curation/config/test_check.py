@@ -6,7 +6,7 @@ from curation.config import check_pipeline, load_config, requirements, resolve_p
 from curation.errors import UserError
 from tests.curation.config.conftest import BASE, STAGES, Write
 
-NAMES = {"AllInOne": "all_in_one"}
+NAMES = {"AllInOne": "all_in_one", "RankOfRank": "rank_of_rank"}
 
 
 def stages(*names: str) -> str:
@@ -48,6 +48,22 @@ def test_a_sound_pipeline(write: Write) -> None:
             ("Cutter", "Clipper", "Namesake"),
             'pipelines.yaml:6: namesake: the column "fps" is written by the table of clips too',
         ),
+        (
+            ("Cutter", "Rank", "Clipper"),
+            "pipelines.yaml:5: rank: must stand after clipper, which yields the clips",
+        ),
+        (
+            ("Cutter", "Clipper", "RankOfRank"),
+            'pipelines.yaml:6: rank_of_rank: nothing before it gives "rank"; no installed stage gives it',
+        ),
+        (
+            ("Cutter", "Clipper", "Looker"),
+            'pipelines.yaml:6: looker: a stage that sees the whole dataset cannot read "frames"; let an annotator',
+        ),
+        (
+            ("Cutter", "Clipper", "Hint", "Rank", "Reader"),
+            'pipelines.yaml:8: reader: "rank" comes from rank, which sees the whole dataset when all clips',
+        ),
     ],
 )
 def test_pipelines_that_cannot_run(write: Write, names: tuple[str, ...], expected: str) -> None:
@@ -60,6 +76,13 @@ def test_pipelines_that_cannot_run(write: Write, names: tuple[str, ...], expecte
 
 def test_one_splitter_may_do_it_all(write: Write) -> None:
     check_pipeline(resolve_pipeline(load_config(write(stages("AllInOne", "Hint", "Motion"))), "p"))
+
+
+def test_stages_that_see_the_whole_dataset(write: Write) -> None:
+    pipeline = resolve_pipeline(load_config(write(stages("Cutter", "Clipper", "Hint", "Rank", "RankOfRank"))), "p")
+    check_pipeline(pipeline)
+    assert [stage.name for stage in pipeline.dataset_annotators] == ["rank", "rank_of_rank"]
+    assert [stage.name for stage in pipeline.annotators] == ["hint"]
 
 
 def test_the_stage_that_gives_a_missing_input_is_named_from_all_that_are_installed(write: Write) -> None:

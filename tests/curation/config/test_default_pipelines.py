@@ -29,7 +29,7 @@ def test_quickstart_needs_nothing_that_is_not_installed() -> None:
 def test_lvd_is_the_paper() -> None:
     lvd = resolve_pipeline(load_config(default_config_path()), "lvd")
     assert [stage.name for stage in lvd.stages] == [
-        "cut_detection", "clipping", "optical_flow", "text_detection", "clip_scores",
+        "cut_detection", "clipping", "optical_flow", "text_detection", "clip_scores", "dedup",
         "coca", "videoblip", "caption_merge", "clip_similarity",
     ]  # fmt: skip
     values = {stage.name: stage.config.model_dump() for stage in lvd.stages}
@@ -38,3 +38,4 @@ def test_lvd_is_the_paper() -> None:
     assert values["text_detection"]["recognition"] is True
     assert (values["clip_scores"]["model"], values["clip_scores"]["pretrained"]) == ("ViT-L-14", "openai")
     assert lvd.stage("clip_scores").run.num_gpus == 0.25
+    assert (values["dedup"]["by"], values["dedup"]["min_similarity"]) == ("clip_embedding", 0.95)

@@ -16,8 +16,7 @@ from curation.stage import DatasetAnnotator, StageConfig
 
 
 class Rank(DatasetAnnotator):
-    """Place of each clip by `mean` and `clip_index`, unless ``how`` says something else and the file
-    ``cured`` is not there."""
+    """Place of each clip by `mean` and `clip_index`; while the file ``cured`` is not there, what ``how`` says."""
 
     name = "rank"
     reads = ("mean", "clip_index")

@@ -16,12 +16,14 @@ from stages.dedup import Dedup
 
 COLUMNS = {"clip_embedding": pa.list_(pa.float32()), "perceptual_hash": pa.string()}
 
+ORDINARY = {"start_s": 0.0, "end_s": 2.0, "width": 64, "height": 64, "bytes": 1}
+
 
 def write_dataset(root: Path, clips: Sequence[Mapping[str, Any]], column: str, parts: int = 1) -> Storage:
     """Tables of clips with clip_id, width, height, end_s, sha256 and ``column``, as many parts each."""
     storage = Storage(str(root))
     for number in range(parts):
-        rows = [{"start_s": 0.0, "width": 64, "height": 64, "end_s": 2.0, **clip} for clip in clips[number::parts]]
+        rows = [{**ORDINARY, **clip} for clip in clips[number::parts]]
         known = [{key: row[key] for key in row if key in CLIPS.names} for row in rows]
         write_part(storage, f"clips/part-{number:06d}-x.parquet", pa.Table.from_pylist(known, schema=CLIPS), "x")
         schema = annotation_schema("scores", {column: COLUMNS[column]})
@@ -38,7 +40,10 @@ def dedup(storage: Storage, column: str, **config: Any) -> dict[str, dict[str, A
     sources = {name: ColumnSource("clips") for name in stage.inputs()} | {
         column: ColumnSource("annotations/scores", "y")
     }
-    table = pa.concat_tables(stage.annotate_all(ClipColumns(storage, sources)))
+    made = list(stage.annotate_all(ClipColumns(storage, sources)))
+    if not made:
+        return {}
+    table = pa.concat_tables(made)
     table = table.cast(annotation_schema("dedup", dict(Dedup.writes)))
     assert table["clip_id"].to_pylist() == sorted(table["clip_id"].to_pylist())
     return {row.pop("clip_id"): row for row in table.to_pylist()}
