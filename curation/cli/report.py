@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curation.cli.options import Config, DatasetArgument, Quiet, SkipMissing
-from curation.errors import UserError
+from curation.errors import DiskFullError, UserError
 
 if TYPE_CHECKING:
     from curation.dataset.storage import Storage
@@ -53,15 +53,15 @@ def command(
     storage = Storage(dataset)
     if overrides and filter is None:
         raise UserError("--set: changes a filter; name one with --filter")
+    written = None if filter is None else load_filter(load_config(config), filter, overrides or [])
     name = output or f"{_stem(storage, filter)}.html"
     folder, file = _target(name)
-    written = None if filter is None else load_filter(load_config(config), filter, overrides or [])
-    report = build_report(storage, written, clips_each_side=samples, skip_missing=skip_missing)
-    page = report.html.encode()
     try:
-        folder.write_bytes(file, page)
-    except OSError as error:
-        raise UserError(f"--output {name}: cannot write there: {error.strerror or error}") from error
+        report = build_report(storage, written, clips_each_side=samples, skip_missing=skip_missing)
+        page = report.html.encode()
+        _write(folder, file, page, name)
+    except DiskFullError as error:
+        raise UserError(str(error)) from error
     if not quiet:
         _tell(report, name, len(page))
     raise typer.Exit(1 if report.unreadable else 0)
@@ -90,6 +90,13 @@ def _target(name: str) -> tuple[Storage, str]:
     if not is_ours:
         raise UserError(f"--output {name}: is there already and is no report; name another file")
     return target, file
+
+
+def _write(folder: Storage, file: str, page: bytes, name: str) -> None:
+    try:
+        folder.write_bytes(file, page)
+    except OSError as error:
+        raise UserError(f"--output {name}: cannot write there: {error.strerror or error}") from error
 
 
 def _tell(report: Report, name: str, size: int) -> None:

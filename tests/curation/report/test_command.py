@@ -17,15 +17,6 @@ Curation = Callable[..., subprocess.CompletedProcess[str]]
 HOSTILE = "<script>alert(1)</script>\n$x_2$ \x07 🎬 \"'&amp;{{ 7*7 }}.mp4"
 
 
-def test_stored_selection_is_compared(films: Storage, pipelines: Path, curation_here: Curation) -> None:
-    copy = Storage(str(pipelines / "copy"))
-    copy.fs.copy(films.root, copy.root, recursive=True)
-    curation_here("filter", copy.root, "-f", "still")
-    for arguments, told in [((), "is the result of these rules"), (("--set", "text_area.max=0.3"), "other rules")]:
-        curation_here("report", copy.root, "-f", "still", "-o", "r.html", "--samples", "0", *arguments)
-        assert told in read_page(pipelines / "r.html").one("table", id="provenance-table").text
-
-
 def test_without_a_filter(films: Storage, pipelines: Path, curation_here: Curation) -> None:
     called = curation_here("report", films.root)
     assert called.returncode == 0
@@ -114,6 +105,7 @@ def test_mistakes_are_one_line(films: Storage, pipelines: Path, curation_here: C
         ((films.root, "-o", "report.txt"), "ends in .html"),
         ((films.root, "--set", "text_area.max=1"), "--filter"),
         ((films.root, "-o", "s4://x/r.html"), "s4"),
+        ((films.root, "-o", "pipelines.yaml/r.html", "--samples", "0"), "--output pipelines.yaml/r.html"),
     ]:
         called = curation_here("report", *arguments)
         assert called.returncode == 2

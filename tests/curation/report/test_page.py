@@ -10,7 +10,9 @@ import pytest
 from curation.config import load_config
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.storage import Storage
-from curation.filters import load_filter
+from curation.filters import ClipTable, filter_of, load_filter, write_selection
+from curation.filters.apply import apply_filter
+from curation.report.provenance import filter_provenance
 from curation.report.report import build_report
 from tests.curation.report.conftest import PIPELINES, SOURCES
 from tests.curation.report.html_page import Node, self_contained
@@ -191,3 +193,19 @@ def test_bounds_of_groups(films: Storage, tmp_path: Path) -> None:
     (strip,) = page.all(class_="kept")
     assert len(ids_in(strip)) == EACH_SIDE
     assert set(ids_in(strip)) <= {row[0] for row in sql(films, kept)}
+
+
+def test_stored_selection_is_compared(films: Storage, tmp_path: Path) -> None:
+    copy = Storage(str(tmp_path / "copy"))
+    for folder in ("videos", "clips", "annotations"):
+        copy.fs.copy(films.path(folder), copy.path(folder), recursive=True)
+    table = ClipTable.open(copy)
+    first, second = (
+        apply_filter(table, filter_of("still", {"rules": [{"text_area": {"max": most}}]})) for most in (0.5, 0.3)
+    )
+    write_selection(copy, first.verdicts, table)
+    assert "is the result of these rules on these tables" in filter_provenance(copy, first).selection
+    assert "holds the result of other rules" in filter_provenance(copy, second).selection
+    copy.delete(copy.files("annotations/vlm"))
+    changed = apply_filter(ClipTable.open(copy), first.verdicts.resolved.filter)
+    assert "from other tables" in filter_provenance(copy, changed).selection
