@@ -63,7 +63,8 @@ def make_dataset(folder: Path, rows: int) -> None:
 
     write(
         "clips",
-        f"""SELECT md5(i::VARCHAR) AS clip_id, md5('v' || i // 10) AS video_id, 'videos/' || i // 10 || '.mp4' AS source,
+        f"""SELECT md5(i::VARCHAR) AS clip_id, md5('v' || i // 10) AS video_id,
+            'videos/' || i // 10 || '.mp4' AS source,
             (i % 10)::INTEGER AS clip_index, (i % 10) * 12.0 AS start_s, (i % 10) * 12.0 + 2 + 9 * random() AS end_s,
             0::BIGINT AS start_pts, 0::BIGINT AS end_pts, '1/90000' AS time_base, 240::BIGINT AS num_frames,
             24.0::DOUBLE AS fps, 1280::INTEGER AS width, 720::INTEGER AS height, false AS has_audio,
@@ -145,7 +146,8 @@ def measure_server(server: Server) -> None:
         moves.append(_timed(lambda rules=rules: server.ask("api/evaluate", {"rules": rules})))
         if step % 6 == 0:
             shown = [{"name": name} for name in columns]
-            bars.append(_timed(lambda rules=rules: server.ask("api/kept", {"rules": rules, "columns": shown})))
+            asked = {"rules": rules, "columns": shown}
+            bars.append(_timed(lambda asked=asked: server.ask("api/kept", asked)))
             question = {"rules": rules, "rule": 2, "side": "low", "fate": "dropped", "limit": 8}
             galleries.append(_timed(lambda question=question: server.ask("api/gallery", question)))
     _print("first evaluation", [first])

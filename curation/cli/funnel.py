@@ -9,9 +9,9 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
-from curation.cli.amounts import Lengths, share
 from curation.filters import Amount, ColumnRule, Funnel, ResolvedRule
 from curation.filters.apply import Applied
+from curation.stats.amounts import Lengths, share
 
 NARROW = 110
 HEADINGS = ("nulls", "drops alone", "drops at its place", "only it drops", "kept after it")

@@ -74,10 +74,10 @@ def command(
 
 
 def _show(found: Statistics, by: str | None, largest: list[GroupStatistics], num: int, applied: Applied | None) -> None:
-    from curation.cli.amounts import Lengths
     from curation.cli.console import table_console
     from curation.cli.funnel import closing_lines, funnel_table, kept_ranges
     from curation.cli.stats_tables import correlations, distributions, groups
+    from curation.stats.amounts import Lengths
 
     console = table_console()
     console.print(f"[bold]{found.total.clips:,} clips[/bold], {Lengths(found.total.seconds)(found.total.seconds)}")

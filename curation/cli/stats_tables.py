@@ -9,9 +9,9 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from curation.cli.amounts import Lengths, number, share
 from curation.cli.bars import bars
 from curation.filters import Amount
+from curation.stats.amounts import Lengths, number, share
 from curation.stats.describe import GroupStatistics, Statistics
 from curation.stats.distribution import QUANTILES, Distribution
 

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from curation.cli.amounts import Lengths, number, share
 from curation.filters.funnel import Funnel
 from curation.report.bars import Bar, bars_figure
 from curation.report.captions import MOST_WORDS, CaptionFacts
@@ -16,6 +15,7 @@ from curation.report.histogram import Mark, histogram_figure
 from curation.report.scores import Score, bin_edges, counted
 from curation.report.text import clipped
 from curation.report.videos import Count
+from curation.stats.amounts import Lengths, number, share
 from curation.stats.distribution import distribution
 
 WIDE, NARROW = 800, 460

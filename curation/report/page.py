@@ -7,7 +7,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from curation.cli.amounts import Lengths, number, share
 from curation.report.facts import AboutClips, Facts
 from curation.report.figures import (
     counts_figure,
@@ -20,6 +19,7 @@ from curation.report.figures import (
 from curation.report.scores import Score
 from curation.report.shown_clips import ShownClip
 from curation.report.text import base_name, clipped, source_name
+from curation.stats.amounts import Lengths, number, share
 
 MOST_SCORES = 60
 

@@ -9,11 +9,11 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-from curation.cli.amounts import number
 from curation.filters.evaluate import Verdicts
 from curation.filters.resolve import ResolvedRule
 from curation.filters.rule import ColumnRule
 from curation.filters.table import ClipTable
+from curation.stats.amounts import number
 
 Side = Literal["min", "max"]
 
