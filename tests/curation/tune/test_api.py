@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 from curation.config import load_config
 from curation.config.file import default_config_path
 from curation.dataset.storage import Storage
-from curation.filters import load_filter
+from curation.filters import ClipTable, load_filter
 from curation.filters.apply import apply_filter
 from curation.tune.session import Session
 from tests.curation.datasets import write_annotation
@@ -56,7 +56,7 @@ def test_what_is_told_agrees_with_curation_filter(client: TestClient, playable: 
     rules = client.get("/api/filter", params={"name": "calm"}).json()["rules"]
     assert rules == RULES
     told = _ask(client, "evaluate", rules=rules)
-    applied = apply_filter(Storage(str(playable)), load_filter(load_config(config), "calm"))
+    applied = apply_filter(ClipTable.open(Storage(str(playable))), load_filter(load_config(config), "calm"))
     assert told["kept"] == {"clips": applied.funnel.kept.clips, "seconds": pytest.approx(applied.funnel.kept.seconds)}
     for row, expected in zip(told["rules"], applied.to_dict()["rows"], strict=True):
         for key in ("alone", "here", "only", "left"):
@@ -245,9 +245,7 @@ class TestSaving:
         refused = client.post("/api/save", json={"name": "mine", "rules": RULES})
         assert (refused.status_code, "cannot be written" in refused.json()["error"]) == (400, True)
 
-    def test_a_file_that_is_not_there_yet_and_the_permissions_of_one_that_is(
-        self, client: TestClient, config: Path
-    ) -> None:
+    def test_a_file_that_is_not_there_yet_and_one_with_permissions(self, client: TestClient, config: Path) -> None:
         config.unlink()
         assert _ask(client, "save", name="mine", rules=RULES)["is_new_file"]
         assert config.read_text().startswith("filters:\n  mine:\n")

@@ -23,8 +23,8 @@ def _expected(applied: tuple[Rule, ...], table: ClipTable) -> Funnel:
     return funnel(evaluate(resolve(Filter("x", applied), table), table), table.seconds)
 
 
-@settings(max_examples=150)
-@given(tables(), st.lists(rules(), min_size=1, max_size=5))
+@settings(max_examples=12)
+@given(tables(), st.lists(rules(), min_size=1, max_size=3))
 def test_the_funnel_is_that_of_the_filter(clips: pa.Table, questions: list[list[dict[str, Any]]]) -> None:
     table = ClipTable.of(clips)
     judge = Judge(table)
@@ -68,6 +68,7 @@ def test_old_verdicts_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(judge._judged) == 2
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.integers(0, 7), min_size=20, max_size=20), min_size=1, max_size=6))
 def test_counting_what_moved_is_counting_all(steps: list[list[int]]) -> None:
     seconds = np.arange(20) * 0.1
@@ -79,6 +80,7 @@ def test_counting_what_moved_is_counting_all(steps: list[list[int]]) -> None:
         np.testing.assert_allclose(lengths, np.bincount(codes, seconds, 8), atol=1e-5)
 
 
+@settings(max_examples=40)
 @given(st.lists(st.lists(st.booleans(), min_size=30, max_size=30), min_size=1, max_size=6))
 def test_bars_of_what_moved_are_bars_of_all(steps: list[list[bool]]) -> None:
     bins = (np.arange(30) % 7).astype(np.uint8)

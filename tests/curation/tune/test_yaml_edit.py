@@ -44,7 +44,7 @@ RULES = st.lists(
 )
 
 
-@settings(max_examples=40)
+@settings(max_examples=25)
 @given(
     st.sampled_from(["quickstart", "lvd-f", "finetune", "mine", "1", "null", "1e3", "a.b-c_d"]),
     RULES,
