@@ -17,6 +17,7 @@ from curation.errors import UserError
 from curation.filters import ClipTable
 
 START = "start_s"
+FILM = ("video_id", "source", "media")
 # Stands in the names of media files for the id of the clip.
 _ID = "\x01"
 
@@ -84,9 +85,9 @@ class Places:
             Place(
                 int(row),
                 clip_id,
-                film["video_id"],
-                film["source"],
-                film["media"].replace(_ID, clip_id),
+                film["video_id"] or "",
+                film["source"] or "",
+                (film["media"] or "").replace(_ID, clip_id),
                 float(start),
                 float(start + length),
             )
@@ -112,17 +113,16 @@ class Places:
 def _films(storage: Storage) -> _Films:
     parts = storage.files(CLIPS, ".parquet")
     if not parts:
-        names = ("video_id", "source", "media")
-        return _Films(np.zeros(0, np.int32), pa.schema([(name, pa.string()) for name in names]).empty_table())
+        return _Films(np.zeros(0, np.int32), pa.schema([(name, pa.string()) for name in FILM]).empty_table())
     connection = connect(storage)
     clips = (
         f"SELECT clip_id, video_id, source, replace(media, clip_id, {_literal(_ID)}) AS media "
         f"FROM {scan(storage, parts)}"
     )
     connection.execute(f"CREATE TEMP TABLE films AS SELECT DISTINCT video_id, source, media FROM ({clips})")
+    same = " AND ".join(f"clips.{name} IS NOT DISTINCT FROM films.{name}" for name in FILM)
     codes = connection.sql(
-        f"SELECT films.rowid::INTEGER AS film FROM ({clips}) AS clips "
-        "JOIN films USING (video_id, source, media) ORDER BY clip_id"
+        f"SELECT films.rowid::INTEGER AS film FROM ({clips}) AS clips JOIN films ON {same} ORDER BY clip_id"
     ).to_arrow_table()
     films = connection.sql("SELECT video_id, source, media FROM films ORDER BY rowid").to_arrow_table()
     return _Films(codes["film"].to_numpy(), films)
