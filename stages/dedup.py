@@ -33,11 +33,11 @@ class Dedup(DatasetAnnotator):
     """Groups of clips around one that is kept: that with the most pixels, then the longest, then the largest file, then
     the smallest id.
 
-    ``duplicate_of``: the id of the clip that is kept in a clip's place; null for that one, and for clips without
-    duplicates. ``duplicate_similarity``: the similarity of the two, null without one: by ``clip_embedding`` the cosine,
-    by ``perceptual_hash`` the share of bits that are equal. Clips whose files are equal byte by byte have 1.
+    ``is_duplicate``: whether another clip is kept in a clip's place; ``duplicate_of``: the id of that clip, else null.
+    ``duplicate_similarity``: the similarity of the two, null without one: by ``clip_embedding`` the cosine, by
+    ``perceptual_hash`` the share of bits that are equal. Clips whose files are equal byte by byte have 1.
 
-    A clip without the column that is compared has an error, unless a file equal to its own is there.
+    A clip without the column that is compared has nulls and an error, unless a file equal to its own is there.
     """
 
     class Config(StageConfig):
@@ -55,6 +55,7 @@ class Dedup(DatasetAnnotator):
 
     name = "dedup"
     writes: ClassVar[Mapping[str, pa.DataType]] = {
+        "is_duplicate": pa.bool_(),
         "duplicate_of": pa.string(),
         "duplicate_similarity": pa.float32(),
     }
@@ -157,12 +158,14 @@ class Dedup(DatasetAnnotator):
         for start in range(0, len(order), ROWS_WRITTEN):
             rows = row_of[start : start + ROWS_WRITTEN]
             alone = keepers[rows] < 0
+            unknown = alone & (states[rows] >= UNUSABLE)
             columns: dict[str, Any] = {
                 "clip_id": clips.ids(slice(start, start + ROWS_WRITTEN)),
+                "is_duplicate": pa.array(~alone, mask=unknown),
                 "duplicate_of": pa.compute.if_else(pa.array(alone), None, clips.ids(order[keepers[rows]])),
                 "duplicate_similarity": pa.array(similarities[rows], mask=alone),
                 "dedup_error": pa.array(
-                    [told.get(state) if one else None for state, one in zip(states[rows], alone, strict=True)],
+                    [told[state] if one else None for state, one in zip(states[rows], unknown, strict=True)],
                     pa.string(),
                 ),
             }

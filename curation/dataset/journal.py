@@ -96,7 +96,8 @@ def _carry_out(storage: Storage, commit: dict[str, list[str]]) -> None:
     parts = [part for part in commit if part]
     for index, part in enumerate(parts):
         table = table_of(storage, part.rsplit("/", 1)[0])
-        replaced = read_part(storage, part, [table.key])[0][table.key].to_pylist()
+        written = storage.exists(part)
+        replaced = read_part(storage, part, [table.key])[0][table.key].to_pylist() if written else []
         if table.folder == CLIPS:
             replaced += [entry.rsplit("/", 1)[1].removesuffix(SUFFIX) for entry in commit[part]]
         table.remove(set(replaced), but=parts[index:])
@@ -111,6 +112,8 @@ def _write(storage: Storage, part: str, entries: Iterable[str]) -> None:
     fingerprint = read[0][1]
     rows = concat_parts([rows for rows, _ in read])
     folder = part.rsplit("/", 1)[0]
+    if not rows.num_rows and storage.files(folder, ".parquet"):
+        return  # videos without clips: run after run of a source that cannot be read would add an empty part
     order = (
         [("video_id", "ascending"), ("clip_index", "ascending")]
         if folder == CLIPS

@@ -180,7 +180,7 @@ class Job:
         if not updated:
             return 0
         self.watcher.working(f"updated what the manifest says of {updated} video{'s' * (updated != 1)}")
-        names = {spec.name for spec in self.stages.annotators}
+        names = {spec.name for spec in (*self.stages.annotators, *self.stages.dataset_annotators)}
         others = [stage for stage in Dataset(self.storage.url).annotated_stages() if stage not in names]
         if others:
             self.watcher.warned(

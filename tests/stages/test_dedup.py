@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from curation.dataset.table import read_part, write_part
@@ -47,6 +47,7 @@ def plain_loop(clips: Sequence[Clip], min_similarity: float) -> dict[str, float 
     return found
 
 
+@settings(max_examples=40)
 @given(
     st.lists(
         st.tuples(st.integers(0, 359), st.sampled_from([32, 64]), st.sampled_from([2.0, 4.0]), st.sampled_from([7, 9])),
@@ -74,6 +75,7 @@ def test_it_is_the_plain_loop(drawn: list[tuple[int, int, float, int]], parts: i
             None if wanted[clip_id] is None else pytest.approx(wanted[clip_id], abs=1e-3)
         )
         assert row["duplicate_of"] is None or wanted[row["duplicate_of"]] is None
+        assert row["is_duplicate"] is (row["duplicate_of"] is not None)
         assert row["dedup_error"] is None
 
 
@@ -121,6 +123,7 @@ def test_equal_files_are_duplicates_whatever_is_known_of_them(tmp_path: Path) ->
     assert similarities[4] == 1
     missing = "no clip_embedding to compare"
     assert [row["dedup_error"] for row in rows] == [None, None, None, missing, None, missing, None, None]
+    assert [row["is_duplicate"] for row in rows] == [True, True, False, None, True, None, False, False]
 
 
 def test_values_that_cannot_be_compared(tmp_path: Path) -> None:
@@ -173,6 +176,7 @@ def test_by_hash_the_similarity_is_the_share_of_equal_bits(tmp_path: Path) -> No
         "8": "7",
     }
     assert rows["1"]["duplicate_similarity"] == pytest.approx(1 - 48 / 768, abs=1e-4)
+    assert {row["is_duplicate"] for row in rows.values()} == {True, False}
     assert not any(row["dedup_error"] for row in rows.values())
     rows = dedup(write_dataset(tmp_path, clips, HASH), HASH, min_similarity=0.8)
     assert rows["3"]["duplicate_of"] == "2"

@@ -162,3 +162,18 @@ def test_files_appear_whole_or_not_at_all(tmp_path: Path) -> None:
         storage.write_bytes("a", b"a folder stands there")
     assert storage.files("") == ["a/b.txt"]
     assert [path.name for path in tmp_path.rglob("*") if path.is_file()] == ["b.txt"]
+
+
+def test_videos_without_clips_add_no_part_to_the_clips(tmp_path: Path) -> None:
+    storage = Storage(str(tmp_path))
+    record_video(storage, "a", [(0, 10)], "x")
+    journal.fold(storage)
+    before = storage.sizes("clips")
+    for _ in range(2):
+        record_video(storage, "unreadable", [], "x")
+        journal.fold(storage)
+        assert storage.sizes("clips") == before
+    record_video(storage, "a", [], "x")
+    journal.fold(storage)
+    assert journal.table_of(storage, journal.CLIPS).keys() == set()
+    assert journal.table_of(storage, journal.VIDEOS).keys() == {"a", "unreadable"}
