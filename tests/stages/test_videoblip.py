@@ -91,6 +91,7 @@ def test_a_folder_of_another_model_is_told(tmp_path: Path) -> None:
         stage.setup()
     (tmp_path / "config.json").write_text('{"model_type": "qwen2_vl"}')
     (tmp_path / "model.safetensors").touch()
+    (tmp_path / "tokenizer.json").touch()
     (requirement,) = stage.requirements()
     assert 'a model of type "qwen2_vl", not "blip-2"' in str(requirement.problem)
 

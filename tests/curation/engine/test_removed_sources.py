@@ -11,7 +11,7 @@ import pytest
 
 from curation.dataset.journal import VIDEOS, table_of
 from curation.dataset.storage import Storage
-from curation.engine.identify import SourceIdentities
+from curation.engine.identify import SourceIdentities, identify
 from curation.engine.removed_sources import RemovedSources
 from curation.engine.watcher import Watcher
 from curation.provenance.removed import REMOVED, Removed, append, name_hash
@@ -55,7 +55,7 @@ def taken(storage: Storage, videos: list[SourceRef], *, readmit: bool = False) -
     watcher = Warnings()
     removed = RemovedSources(storage, watcher, readmit=readmit)
     identities = SourceIdentities(storage, removed.admitted(videos), removed.video_ids)
-    found = identities.read_unknown()
+    found = identities.read_unknown(identify)
     removed.identified(identities, found)
     return [Path(source.source).name for source in found], watcher.told
 
