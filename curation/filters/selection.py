@@ -108,8 +108,8 @@ def read_selection(storage: Storage, name: str) -> Selection:
 
 
 def outdated(storage: Storage, filter: Filter, fingerprint: str) -> str | None:
-    """Why the selection that is stored is not what the filter says of tables with this fingerprint, with the command that
-    makes it anew; None when it is, or when none is stored. Only its metadata are read."""
+    """Why the selection that is stored is not what the filter says of tables with this fingerprint, with the command
+    that makes it anew; None when it is, or when none is stored. Only its metadata are read."""
     file = selection_file(filter.name)
     try:
         with storage.fs.open(storage.path(file), "rb") as handle:
