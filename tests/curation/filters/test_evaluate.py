@@ -23,7 +23,7 @@ def judged(clips: pa.Table, written: list[dict[str, Any]]) -> tuple[ClipTable, V
     return table, evaluate(resolve(checked.filter, table), table)
 
 
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(tables(), rules())
 def test_the_engine_says_what_a_loop_over_rows_says(clips: pa.Table, written: list[dict[str, Any]]) -> None:
     rows = clips.sort_by("clip_id").to_pylist()
@@ -40,7 +40,7 @@ def test_the_engine_says_what_a_loop_over_rows_says(clips: pa.Table, written: li
     ]
 
 
-@settings(max_examples=50)
+@settings(max_examples=40)
 @given(tables(), rules())
 def test_the_funnel_counts_what_each_rule_drops(clips: pa.Table, written: list[dict[str, Any]]) -> None:
     rows = clips.sort_by("clip_id").to_pylist()

@@ -17,7 +17,7 @@ from curation.filters import ClipTable, check_filter, evaluate, filter_of, freez
 from tests.curation.filters.strategies import rules, tables
 
 
-@settings(max_examples=60)
+@settings(max_examples=40)
 @given(tables(least=1), rules())
 def test_the_same_clips_are_kept(clips: pa.Table, written: list[dict[str, Any]]) -> None:
     table = ClipTable.of(clips)
