@@ -108,6 +108,8 @@ def _show(console: Console, removal: Removal) -> None:
         f"{decimal(removal.num_bytes)}, from tables, media, pictures and selections"
     )
     for one in removal.shards:
+        if not one.shards:
+            continue
         rewritten = _count(len(one.shards), "shard")
         how = f"{rewritten} to be written again" if one.whole else "an unfinished pack: such shards are deleted"
         console.print(f"{_count(one.samples, 'sample')} from {one.location}: {how}", markup=False, soft_wrap=True)

@@ -61,6 +61,16 @@ class Removal:
         """Ids of the clips and of the videos."""
         return frozenset([*self.clip_ids, *self.video_ids])
 
+    @property
+    def sources(self) -> list[str]:
+        """All names of the sources."""
+        return [source for video in self.videos for source in video.sources]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """``gone`` and ``sources``."""
+        return self.gone.union(self.sources)
+
     def entries(self) -> list[dict[str, Any]]:
         """What the record says: nothing that the sources could be had from."""
         return [
@@ -110,7 +120,7 @@ def plan_removal(
     unsettled = _unsettled(storage, removal.gone)
     named = {*clip_ids, *(clip_id for clips in unsettled.values() for clip_id in clips)}
     shards = [_from_shards(folder, set(clip_ids), named) for folder in folders.values()]
-    return replace(removal, unsettled=unsettled, shards=[one for one in shards if one.shards or not one.whole])
+    return replace(removal, unsettled=unsettled, shards=shards)
 
 
 def read_pending(storage: Storage) -> Removal | None:
