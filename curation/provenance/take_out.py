@@ -52,9 +52,11 @@ def carry_out(storage: Storage, removal: Removal, working: Callable[[str], None]
     for one in removal.shards:
         folder = Storage(one.location)
         working(f"shards in {one.location}")
+        if not is_shards_folder(folder):
+            continue
         if one.whole:
             take_out(folder, one.shards, removal.gone, amended)
-        elif is_shards_folder(folder):
+        else:
             take_out_unfinished(folder, removal.gone)
     describe(storage, read_description(storage)["pipeline"])
     append(storage, removal.entries())
@@ -72,7 +74,7 @@ def _from_tables(storage: Storage, removal: Removal) -> None:
 
 def _from_media(storage: Storage, removal: Removal) -> None:
     """Clips, also those that no row names any more, pictures, and what an interrupted run had written aside."""
-    storage.delete([*removal.media, *(join(CONTACT_SHEETS, f"{video_id}.jpg") for video_id in removal.video_ids)])
+    storage.delete([join(CONTACT_SHEETS, f"{video_id}.jpg") for video_id in removal.video_ids])
     for video_id in removal.video_ids:
         storage.delete_tree(join(MEDIA, video_id[:2], video_id))
     storage.remove_leftovers()

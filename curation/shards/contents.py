@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -72,7 +71,6 @@ def samples_by_shard(
     DuckDB sorts on disk what is too much."""
     own = ["clip_id", "media", "bytes", "duration_s", *MEDIA_FACTS, *ORIGIN]
     connection = wide(storage, [*own, *contents.annotations, *contents.vectors])
-    connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}'")
     connection.register("plan", plan)
     rows = connection.sql("SELECT plan.shard, clips.* FROM plan JOIN clips USING (clip_id) ORDER BY shard, position")
     batches = rows.to_arrow_reader(_BATCH)

@@ -69,7 +69,9 @@ def take_out_unfinished(storage: Storage, gone: Collection[str]) -> None:
     with only_packer(storage):
         forget_energon(storage)
         records = read_records(storage)
-        for name in shards_in(storage):
+        there = shards_in(storage)
+        storage.delete([record_name(name) for name in records if name not in there])
+        for name in there:
             record = records.get(name)
             named = set() if record is None else {*record.index[KEY].to_pylist(), *(o.clip_id for o in record.left_out)}
             if record is None or not named.isdisjoint(gone):
