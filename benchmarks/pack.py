@@ -34,9 +34,8 @@ from curation.dataset.storage import Storage
 from curation.engine.cluster import ray_session
 from curation.engine.rows import clip_row, clip_table, video_row, video_table
 from curation.engine.work import VideoItem
-from curation.filters.evaluate import evaluate
+from curation.filters.apply import apply_filter
 from curation.filters.load import filter_of
-from curation.filters.resolve import resolve
 from curation.filters.selection import read_selection, write_selection
 from curation.filters.table import ClipTable
 from curation.shards import execution
@@ -175,8 +174,8 @@ def dataset(folder: Path, media: list[bytes]) -> Storage:
     journal.record_annotations(storage, "captions", pa.Table.from_pylist(notes, schema=CAPTIONS), "1" * 16)
     journal.fold(storage, workers_gone=True)
     describe(storage, resolve_pipeline(load_config(None), "quickstart", []).to_dict())
-    table = ClipTable.open(storage)
-    write_selection(storage, evaluate(resolve(filter_of("all", {"rules": []}), table), table), table)
+    applied = apply_filter(ClipTable.open(storage), filter_of("all", {"rules": []}))
+    write_selection(storage, applied.verdicts, applied.table)
     return storage
 
 

@@ -108,6 +108,8 @@ def _show(console: Console, removal: Removal) -> None:
         f"{decimal(removal.num_bytes)}, from tables, media, pictures and selections"
     )
     for one in removal.shards:
+        if not one.shards:
+            continue
         rewritten = _count(len(one.shards), "shard")
         how = f"{rewritten} to be written again" if one.whole else "an unfinished pack: such shards are deleted"
         console.print(f"{_count(one.samples, 'sample')} from {one.location}: {how}", markup=False, soft_wrap=True)
@@ -125,6 +127,7 @@ def _confirm() -> None:
 
 
 def _carry_out(storage: Storage, removal: Removal, console: Console) -> None:
+    from curation.dataset.description import LAYOUT
     from curation.errors import DiskFullError, UserError
     from curation.provenance.removed import RECORD
     from curation.provenance.take_out import carry_out
@@ -141,6 +144,10 @@ def _carry_out(storage: Storage, removal: Removal, console: Console) -> None:
         console.print(
             f"{stage} is to be computed again for {_count(len(clips), 'clip')}: {again}", markup=False, soft_wrap=True
         )
+    others = [name for name in storage.entries() if name not in LAYOUT and not name.startswith(".")]
+    if others:
+        told = f"{', '.join(others[:MOST_SHOWN])}{' …' if len(others) > MOST_SHOWN else ''}"
+        console.print(f"Not looked into, as they are no part of a dataset: {told}", markup=False, soft_wrap=True)
     console.print("Backups, versions that a bucket keeps, and copies made elsewhere are not reached.")
 
 

@@ -16,6 +16,21 @@ from curation.errors import UserError
 
 DESCRIPTION = "dataset.json"
 MADE_WITH = "made_with"
+# All that may stand at the root of a dataset.
+LAYOUT = frozenset(
+    {
+        DESCRIPTION,
+        VIDEOS,
+        CLIPS,
+        ANNOTATIONS,
+        "media",
+        "contact_sheets",
+        "selections",
+        "shards",
+        "removals.jsonl",
+        "_state",
+    }
+)
 
 
 def describe(

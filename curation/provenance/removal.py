@@ -13,11 +13,11 @@ import pyarrow.compute as pc
 
 import curation
 from curation.dataset.dataset import Dataset
+from curation.dataset.duck import connect, quoted, scan
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import ANNOTATIONS, CLIPS, table_of
 from curation.dataset.lock import REMOVAL
 from curation.dataset.storage import Storage, join
-from curation.dataset.table import read_part
 from curation.provenance.find import FoundVideo
 from curation.provenance.removed import REMOVED, name_hash, now
 from curation.shards.folder import MANIFEST
@@ -43,7 +43,6 @@ class Removal:
 
     videos: Sequence[FoundVideo]
     clip_ids: Sequence[str]
-    media: Sequence[str]
     num_bytes: int
     unsettled: dict[str, list[str]]
     shards: Sequence[FromShards]
@@ -60,6 +59,16 @@ class Removal:
     def gone(self) -> frozenset[str]:
         """Ids of the clips and of the videos."""
         return frozenset([*self.clip_ids, *self.video_ids])
+
+    @property
+    def sources(self) -> list[str]:
+        """All names of the sources."""
+        return [source for video in self.videos for source in video.sources]
+
+    @property
+    def names(self) -> frozenset[str]:
+        """``gone`` and ``sources``."""
+        return self.gone.union(self.sources)
 
     def entries(self) -> list[dict[str, Any]]:
         """What the record says: nothing that the sources could be had from."""
@@ -92,7 +101,7 @@ def plan_removal(
         UserError: a shards folder cannot be reached.
     """
     video_ids = [video.video_id for video in videos]
-    rows = table_of(storage, CLIPS).read(["clip_id", "video_id", "media", "bytes"])
+    rows = table_of(storage, CLIPS).read(["clip_id", "video_id", "bytes"])
     if rows is not None:
         rows = rows.filter(pc.is_in(rows["video_id"], value_set=pa.array(video_ids, pa.string())))
     clip_ids = rows["clip_id"].to_pylist() if rows is not None else []
@@ -100,7 +109,6 @@ def plan_removal(
     removal = Removal(
         videos,
         sorted(clip_ids),
-        sorted(rows["media"].to_pylist()) if rows is not None else [],
         sum(rows["bytes"].to_pylist()) if rows is not None else 0,
         {},
         [],
@@ -110,7 +118,7 @@ def plan_removal(
     unsettled = _unsettled(storage, removal.gone)
     named = {*clip_ids, *(clip_id for clips in unsettled.values() for clip_id in clips)}
     shards = [_from_shards(folder, set(clip_ids), named) for folder in folders.values()]
-    return replace(removal, unsettled=unsettled, shards=[one for one in shards if one.shards or not one.whole])
+    return replace(removal, unsettled=unsettled, shards=shards)
 
 
 def read_pending(storage: Storage) -> Removal | None:
@@ -135,16 +143,16 @@ def _from_shards(folder: Storage, clip_ids: Collection[str], named: Collection[s
 
 def _unsettled(storage: Storage, gone: frozenset[str]) -> dict[str, list[str]]:
     """Clips that stay with a text in some column, by stage, that is the id of a clip or a video that goes."""
-    wanted = pa.array(sorted(gone), pa.string())
+    connection = connect(storage)
+    connection.register("gone", pa.table({"id": pa.array(sorted(gone), pa.string())}))
     found: dict[str, list[str]] = {}
     for stage in Dataset(storage.url).annotated_stages():
         table = table_of(storage, join(ANNOTATIONS, stage))
-        texts = [one.name for one in table.schema() if pa.types.is_string(one.type) and one.name != "clip_id"]
-        clips: set[str] = set()
-        for part in table.parts() if texts else ():
-            rows = read_part(storage, part)[0]
-            for name in set(texts) & set(rows.column_names):
-                clips.update(rows.filter(pc.is_in(rows[name], value_set=wanted))["clip_id"].to_pylist())
-        if clips - gone:
-            found[stage] = sorted(clips - gone)
+        texts = [quoted(one.name) for one in table.schema() if pa.types.is_string(one.type) and one.name != "clip_id"]
+        if texts:
+            named = " OR ".join(f"{text} IN (SELECT id FROM gone)" for text in texts)
+            rows = connection.sql(f"SELECT clip_id FROM {scan(storage, table.parts())} WHERE {named}")
+            clips = set(rows.to_arrow_table()["clip_id"].to_pylist()) - gone
+            if clips:
+                found[stage] = sorted(clips)
     return found

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Collection
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -19,9 +21,10 @@ from curation.dataset.storage import Storage, join
 from curation.dataset.sweep import CONTACT_SHEETS, MEDIA
 from curation.dataset.table import read_part, write_part
 from curation.engine.identify import STATE
-from curation.filters.selection import FINGERPRINT, SELECTIONS
+from curation.filters.selection import FILTER, FINGERPRINT, RESOLVED, SELECTIONS
 from curation.provenance.removal import Removal
 from curation.provenance.removed import append
+from curation.provenance.scrub import scrub, scrub_text
 from curation.shards.folder import is_shards_folder
 from curation.shards.take_out import take_out, take_out_unfinished
 
@@ -40,13 +43,20 @@ def carry_out(storage: Storage, removal: Removal, working: Callable[[str], None]
     _from_state(storage, removal)
     now = dataset_fingerprint(storage)
     _from_selections(storage, removal, now)
-    current = {"dataset_fingerprint": {removal.fingerprint: now}, "selection_fingerprint": {removal.fingerprint: now}}
+
+    def amended(settings: dict[str, Any]) -> dict[str, Any]:
+        for name in ("dataset_fingerprint", "selection_fingerprint"):
+            settings[name] = now if settings[name] == removal.fingerprint else settings[name]
+        return {name: scrub(value, removal.names, removal.sources) for name, value in settings.items()}
+
     for one in removal.shards:
         folder = Storage(one.location)
         working(f"shards in {one.location}")
+        if not is_shards_folder(folder):
+            continue
         if one.whole:
-            take_out(folder, one.shards, removal.gone, current)
-        elif is_shards_folder(folder):
+            take_out(folder, one.shards, removal.gone, amended)
+        else:
             take_out_unfinished(folder, removal.gone)
     describe(storage, read_description(storage)["pipeline"])
     append(storage, removal.entries())
@@ -64,7 +74,7 @@ def _from_tables(storage: Storage, removal: Removal) -> None:
 
 def _from_media(storage: Storage, removal: Removal) -> None:
     """Clips, also those that no row names any more, pictures, and what an interrupted run had written aside."""
-    storage.delete([*removal.media, *(join(CONTACT_SHEETS, f"{video_id}.jpg") for video_id in removal.video_ids)])
+    storage.delete([join(CONTACT_SHEETS, f"{video_id}.jpg") for video_id in removal.video_ids])
     for video_id in removal.video_ids:
         storage.delete_tree(join(MEDIA, video_id[:2], video_id))
     storage.remove_leftovers()
@@ -79,14 +89,31 @@ def _from_state(storage: Storage, removal: Removal) -> None:
 
 
 def _from_selections(storage: Storage, removal: Removal, fingerprint: str) -> None:
-    """Rows of clips that go. A selection that was up to date stays so: its thresholds are what they were."""
+    """Rows of clips that go, and what filters say of their source. A selection that was up to date stays so: its
+    thresholds are what they were."""
     gone = pa.array(removal.clip_ids, pa.string())
     for name in storage.files(SELECTIONS, ".parquet"):
         rows = pq.read_table(io.BytesIO(storage.read_bytes(name)))
-        metadata = rows.schema.metadata or {}
+        metadata = dict(rows.schema.metadata or {})
         if metadata.get(FINGERPRINT, b"").decode() == removal.fingerprint:
-            metadata = {**metadata, FINGERPRINT: fingerprint.encode()}
-        left = rows.filter(pc.invert(pc.is_in(rows["clip_id"], value_set=gone))).replace_schema_metadata(metadata)
+            metadata[FINGERPRINT] = fingerprint.encode()
+        for key in {FILTER, RESOLVED} & metadata.keys():
+            metadata[key] = json.dumps(scrub(json.loads(metadata[key]), removal.names, removal.sources)).encode()
+        left = rows.filter(pc.invert(pc.is_in(rows["clip_id"], value_set=gone)))
+        left = _scrubbed(left, removal.sources).replace_schema_metadata(metadata)
         buffer = io.BytesIO()
         pq.write_table(left, buffer, compression="zstd")
         storage.write_bytes(name, buffer.getvalue())
+
+
+def _scrubbed(rows: pa.Table, texts: Collection[str]) -> pa.Table:
+    """The labels of rules, which are few, without these texts."""
+    labels = pc.unique(pc.list_flatten(rows["reasons"])).to_pylist()
+    changed = {label: scrub_text(label, texts) for label in labels}
+    if all(label == said for label, said in changed.items()):
+        return rows
+    told = [
+        {**row, "reason": changed.get(row["reason"]), "reasons": [changed[label] for label in row["reasons"]]}
+        for row in rows.to_pylist()
+    ]
+    return pa.Table.from_pylist(told, schema=rows.schema)

@@ -9,8 +9,9 @@ from typing import Any
 import pyarrow.compute as pc
 
 from curation.dataset.description import read_description
+from curation.dataset.duck import connect, scan
 from curation.dataset.fingerprint import dataset_fingerprint
-from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
+from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS
 from curation.dataset.schema import VIDEOS as VIDEOS_SCHEMA
 from curation.dataset.storage import Storage, join
 from curation.errors import UserError
@@ -53,22 +54,28 @@ def full_id(storage: Storage, clip: str) -> str:
         raise UserError(
             f"{clip[:40]}: a clip_id is 32 hexadecimal digits, of which the first {LEAST_DIGITS} or more do"
         )
-    rows = table_of(storage, CLIPS).read(["clip_id"])
-    ids = [] if rows is None else rows.filter(pc.starts_with(rows["clip_id"], clip))["clip_id"].to_pylist()
+    ids = [row["clip_id"] for row in _rows(storage, CLIPS, "starts_with(clip_id, ?)", clip, "clip_id")]
     if not ids:
         raise UserError(f"{storage.url}: no clip has an id that begins with {clip}")
     if len(ids) > 1:
+        named = ", ".join(sorted(ids)[:_MOST_NAMED])
         more = " …" if len(ids) > _MOST_NAMED else ""
-        raise UserError(
-            f"{storage.url}: {clip} begins the ids of {len(ids)} clips: {', '.join(ids[:_MOST_NAMED])}{more}"
-        )
+        raise UserError(f"{storage.url}: {clip} begins the ids of {len(ids)} clips: {named}{more}")
     return str(ids[0])
 
 
-def _row(storage: Storage, folder: str, key: str, value: str) -> dict[str, Any] | None:
-    rows = table_of(storage, folder).read()
-    found = [] if rows is None else rows.filter(pc.equal(rows[key], value)).to_pylist()
-    return found[0] if found else None
+def _row(storage: Storage, table: str, key: str, value: str) -> dict[str, Any] | None:
+    return next(iter(_rows(storage, table, f"{key} = ?", value)), None)
+
+
+def _rows(storage: Storage, table: str, condition: str, value: str, columns: str = "*") -> list[dict[str, Any]]:
+    """Rows of a table, without reading those columns and row groups that have no part in it."""
+    parts = storage.files(table, ".parquet")
+    if not parts:
+        return []
+    query = f"SELECT {columns} FROM {scan(storage, parts)} WHERE {condition}"
+    rows: list[dict[str, Any]] = connect(storage).sql(query, params=[value]).to_arrow_table().to_pylist()
+    return rows
 
 
 def _stages(storage: Storage, clip_id: str) -> list[dict[str, Any]]:

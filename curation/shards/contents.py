@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import random
-import tempfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 
@@ -16,12 +15,15 @@ from curation.dataset.duck import quoted
 from curation.dataset.journal import VIDEOS
 from curation.dataset.schema import VIDEOS as VIDEOS_SCHEMA
 from curation.dataset.storage import Storage
-from curation.dataset.wide import Column, columns, wide
+from curation.dataset.wide import Column, columns
 from curation.errors import UserError
 from curation.provenance.made_with import Fingerprints, Parameters
 from curation.shards.captions import WEIGHTS, choose_caption
 from curation.shards.sample import MEDIA_FACTS, ORIGIN, PROVENANCE, Sample
 from curation.suggestions import did_you_mean
+
+if TYPE_CHECKING:
+    import duckdb
 
 CAPTION_PREFIX = "caption_"
 _NO_CAPTIONS = ("_error", "_source")
@@ -33,11 +35,12 @@ _BATCH = 1000
 class Contents:
     """What samples of a dataset consist of. ``annotations``: columns that become fields of ``key.json``, those of the
     annotators and of the manifest; ``captions``: those of them that are captions; ``vectors``: columns that become
-    members of their own."""
+    members of their own; ``columns``: all that are read."""
 
     annotations: Sequence[str]
     captions: Sequence[str]
     vectors: Sequence[str]
+    columns: Sequence[Column]
 
     @classmethod
     def of(cls, storage: Storage, vectors: Sequence[str]) -> Contents:
@@ -57,11 +60,14 @@ class Contents:
             for name, column in flat.items()
             if name.startswith(CAPTION_PREFIX) and not name.endswith(_NO_CAPTIONS) and pa.types.is_string(column.type)
         ]
-        return cls(list(flat), captions, list(dict.fromkeys(vectors)))
+        read = ["clip_id", "media", "bytes", "duration_s", *MEDIA_FACTS, *ORIGIN, *flat, *vectors]
+        columns_read = [known[name] for name in dict.fromkeys(read)]
+        return cls(list(flat), captions, list(dict.fromkeys(vectors)), columns_read)
 
 
 def samples_by_shard(
     storage: Storage,
+    clips: duckdb.DuckDBPyConnection,
     plan: pa.Table,
     contents: Contents,
     weights: Mapping[str, float],
@@ -69,12 +75,9 @@ def samples_by_shard(
     made_with: Mapping[str, Parameters],
 ) -> Iterator[tuple[int, list[Sample]]]:
     """Number and samples of each shard, in the order of the plan. Memory does not grow with the number of clips, as
-    DuckDB sorts on disk what is too much."""
-    own = ["clip_id", "media", "bytes", "duration_s", *MEDIA_FACTS, *ORIGIN]
-    connection = wide(storage, [*own, *contents.annotations, *contents.vectors])
-    connection.execute(f"SET temp_directory = '{tempfile.gettempdir()}'")
-    connection.register("plan", plan)
-    rows = connection.sql("SELECT plan.shard, clips.* FROM plan JOIN clips USING (clip_id) ORDER BY shard, position")
+    DuckDB sorts on disk what is too much. ``clips``: a view of that name with the columns of ``contents``."""
+    clips.register("plan", plan)
+    rows = clips.sql("SELECT plan.shard, clips.* FROM plan JOIN clips USING (clip_id) ORDER BY shard, position")
     batches = rows.to_arrow_reader(_BATCH)
     fingerprints = Fingerprints(storage)
 

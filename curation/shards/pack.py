@@ -11,7 +11,7 @@ import pyarrow as pa
 from curation.dataset.description import read_description
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.storage import Storage
-from curation.dataset.wide import wide
+from curation.dataset.wide import view
 from curation.errors import UserError
 from curation.filters.selection import Selection
 from curation.provenance.made_with import parameters
@@ -89,6 +89,7 @@ class Packer:
         self.watcher = watcher or PackWatcher()
         self.made_with = parameters(storage, read_description(storage))
         self.contents = Contents.of(storage, settings.vectors)
+        self.clips = view(storage, self.contents.columns)
         captions = self.contents.captions
         self.weights = (
             default_weights(captions) if settings.captions is None else parse_weights(settings.captions, captions)
@@ -133,13 +134,11 @@ class Packer:
 
     def _selected(self) -> tuple[pa.Table, list[LeftOut]]:
         """The clips to pack, as `plan_shards` wants them, and those that the dataset has no longer."""
-        connection = wide(self.storage, ["clip_id", "video_id", "bytes"])
         kept = self.selection.kept_ids()
-        connection.register("kept", pa.table({"clip_id": pa.array(kept, pa.string())}))
+        self.clips.register("kept", pa.table({"clip_id": pa.array(kept, pa.string())}))
         taken = f"clips.bytes + {BYTES_BESIDE_MEDIA} AS bytes"
-        clips = connection.sql(
-            f"SELECT clip_id, video_id, {taken} FROM kept JOIN clips USING (clip_id)"
-        ).to_arrow_table()
+        query = f"SELECT clip_id, video_id, {taken} FROM kept JOIN clips USING (clip_id)"
+        clips = self.clips.sql(query).to_arrow_table()
         missing = set(kept).difference(clips["clip_id"].to_pylist())
         return clips, [LeftOut(clip_id, None, "the dataset has it no longer") for clip_id in sorted(missing)]
 
@@ -155,7 +154,9 @@ class Packer:
 
     def _work(self, plan: pa.Table) -> Iterator[Work]:
         """What is not there yet."""
-        shards = samples_by_shard(self.storage, plan, self.contents, self.weights, self.settings.seed, self.made_with)
+        shards = samples_by_shard(
+            self.storage, self.clips, plan, self.contents, self.weights, self.settings.seed, self.made_with
+        )
         for number, samples in shards:
             job = ShardJob(self.storage, self.output, shard_name(number), samples, self.settings.transcode)
             fingerprint = job.fingerprint()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import tarfile
 import tempfile
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -13,9 +13,10 @@ from typing import Any
 import pyarrow as pa
 
 from curation.dataset.storage import Storage, join
+from curation.provenance.scrub import scrub
 from curation.scratch import scratch_space
 from curation.shards.folder import MANIFEST, PACKING, PREVIOUS, forget_energon, only_packer, record_name, shards_in
-from curation.shards.manifest import manifest_of, publish, read_records, unpublish
+from curation.shards.manifest import is_published, manifest_of, publish, read_records, unpublish
 from curation.shards.record import KEY, SHARD, LeftOut, Shard, ShardRecord
 from curation.shards.sample import ANNOTATIONS, CAPTION, numbers_of, to_json
 from curation.shards.tar import TarWriter
@@ -35,33 +36,30 @@ def shards_with(storage: Storage, clip_ids: Collection[str]) -> dict[str, list[s
 
 
 def take_out(
-    storage: Storage, shards: Sequence[str], gone: Collection[str], settings: Mapping[str, Mapping[str, str]]
+    storage: Storage, shards: Sequence[str], gone: Collection[str], amended: Callable[[dict[str, Any]], dict[str, Any]]
 ) -> None:
     """Rewrite ``shards``, of a folder that was whole, without the samples whose keys are ``gone``, and publish anew.
 
     Where another sample's ``key.json`` names what is ``gone`` (ids of clips and videos) it says null there. A shard
-    that would be empty is deleted. ``settings``: values of the manifest to be replaced, {name: {old: new}}. May be
-    called again after it was interrupted.
+    that would be empty is deleted. ``amended``: what the manifest is to say of how the shards were made, from what it
+    says now. May be called again after it was interrupted.
     """
     with only_packer(storage):
-        unpublish(storage)
-        manifest = json.loads(storage.read_bytes(join(PREVIOUS, MANIFEST)))
+        if shards:
+            unpublish(storage)
+        manifest = json.loads(storage.read_bytes(MANIFEST if storage.exists(MANIFEST) else join(PREVIOUS, MANIFEST)))
+        told = amended({name: value for name, value in manifest.items() if name not in _COUNTED})
+        left_out = [LeftOut(**one) for one in manifest["left_out"] if one["clip_id"] not in gone]
         records = read_records(storage)
         for name in shards:
             records.pop(name, None)
             record = _rewrite(storage, name, gone)
             if record is not None:
                 records[name] = record
-        told = {name: value for name, value in manifest.items() if name not in _COUNTED}
-        for name, values in settings.items():
-            told[name] = values.get(told[name], told[name])
-        left_out = [LeftOut(**one) for one in manifest["left_out"] if one["clip_id"] not in gone]
         kept = [records[shard["name"]] for shard in manifest["shards"] if shard["name"] in records]
-        publish(
-            storage,
-            manifest_of(told, [record.shard for record in kept], left_out),
-            [record.index for record in kept],
-        )
+        manifest = manifest_of(told, [record.shard for record in kept], left_out)
+        if not is_published(storage, manifest):
+            publish(storage, manifest, [record.index for record in kept])
         storage.delete_tree(PACKING)
 
 
@@ -71,7 +69,9 @@ def take_out_unfinished(storage: Storage, gone: Collection[str]) -> None:
     with only_packer(storage):
         forget_energon(storage)
         records = read_records(storage)
-        for name in shards_in(storage):
+        there = shards_in(storage)
+        storage.delete([record_name(name) for name in records if name not in there])
+        for name in there:
             record = records.get(name)
             named = set() if record is None else {*record.index[KEY].to_pylist(), *(o.clip_id for o in record.left_out)}
             if record is None or not named.isdisjoint(gone):
@@ -99,8 +99,8 @@ def _rewrite(storage: Storage, name: str, gone: Collection[str]) -> ShardRecord 
                 values = json.loads(content)
                 seconds += values["duration_s"]
                 row.update({**numbers_of(values), **row})
-                if _without(values, gone) != values:
-                    amended = to_json(_without(values, gone))
+                if scrub(values, gone) != values:
+                    amended = to_json(scrub(values, gone))
             if amended is content:
                 row[f"{extension}_offset"] = tar.copy(raw)
             else:
@@ -123,15 +123,6 @@ def _members(path: Path) -> Iterator[tuple[tarfile.TarInfo, bytes, bytes]]:
             file.seek(member.offset)
             raw = file.read(tarfile.BLOCKSIZE + member.size + -member.size % tarfile.BLOCKSIZE)
             yield member, raw, raw[tarfile.BLOCKSIZE : tarfile.BLOCKSIZE + member.size]
-
-
-def _without(value: Any, gone: Collection[str]) -> Any:
-    """The value with null in the place of every text that is ``gone``."""
-    if isinstance(value, str):
-        return None if value in gone else value
-    if isinstance(value, dict):
-        return {key: _without(item, gone) for key, item in value.items()}
-    return [_without(item, gone) for item in value] if isinstance(value, list) else value
 
 
 @contextmanager

@@ -27,7 +27,8 @@ from curation.shards.tar import TarWriter
 from curation.shards.transcode import PackedMedia, Transcode, transcode
 
 FORMAT = 1
-READ_AHEAD_LOCAL, READ_AHEAD_REMOTE = 4, 16
+# Threads that read and verify clips ahead of the one that writes. More than one on local disk only get in its way.
+READERS_LOCAL, READERS_REMOTE = 1, 16
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -97,8 +98,8 @@ def write_shard(job: ShardJob, fingerprint: str) -> ShardRecord:
 
 
 def _read_ahead(job: ShardJob) -> Iterator[tuple[Sample, bytes | ItemError]]:
-    depth = READ_AHEAD_LOCAL if job.dataset.is_local else READ_AHEAD_REMOTE
-    return _ahead(lambda sample: (sample, _read(sample, job.dataset)), job.samples, depth)
+    readers = READERS_LOCAL if job.dataset.is_local else READERS_REMOTE
+    return _ahead(lambda sample: (sample, _read(sample, job.dataset)), job.samples, readers)
 
 
 def _read(sample: Sample, dataset: Storage) -> bytes | ItemError:
@@ -156,13 +157,13 @@ def _npy(values: Sequence[float]) -> bytes:
     return buffer.getvalue()
 
 
-def _ahead(function: Callable[[Item], Result], items: Iterable[Item], depth: int) -> Iterator[Result]:
-    """``map`` in order, by threads that are up to ``depth`` items ahead of the consumer."""
+def _ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
+    """``map`` in order, by so many threads, which are up to one item each ahead of the consumer."""
     waiting: deque[Future[Result]] = deque()
-    with ThreadPoolExecutor(depth) as threads:
+    with ThreadPoolExecutor(threads) as pool:
         for item in items:
-            waiting.append(threads.submit(function, item))
-            if len(waiting) > depth:
+            waiting.append(pool.submit(function, item))
+            if len(waiting) > threads:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()

@@ -23,9 +23,8 @@ from curation.dataset.table import write_part
 from curation.engine.identify import STATE, STATE_SCHEMA
 from curation.engine.rows import clip_row, clip_table, video_row, video_table
 from curation.engine.work import VideoItem
-from curation.filters.evaluate import evaluate
+from curation.filters.apply import apply_filter
 from curation.filters.load import filter_of
-from curation.filters.resolve import resolve
 from curation.filters.selection import write_selection
 from curation.filters.table import ClipTable
 from curation.video.encoding import write_mp4
@@ -76,8 +75,8 @@ def write_dataset(
 
 def select(storage: Storage, name: str = "all", rules: Sequence[Mapping[str, Any]] = ()) -> None:
     """Write the selection of a filter with these rules."""
-    table = ClipTable.open(storage)
-    write_selection(storage, evaluate(resolve(filter_of(name, {"rules": list(rules)}), table), table), table)
+    applied = apply_filter(ClipTable.open(storage), filter_of(name, {"rules": list(rules)}))
+    write_selection(storage, applied.verdicts, applied.table)
 
 
 def clip_ids_of(storage: Storage, source: str | None = None) -> list[str]:

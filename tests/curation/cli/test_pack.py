@@ -128,7 +128,7 @@ def test_a_selected_clip_that_is_no_longer_there(dataset: Storage, curation_here
         (["--filter", "all", "--captions", "caption_lm=1"], 'did you mean "caption_llm"'),
         (["--filter", "all", "--vector", "clip_embeding"], 'did you mean "clip_embedding"'),
         (["--filter", "all", "--codec", "vp9"], "codec"),
-        (["--filter", "all", "--fps", "nan"], "--fps"),
+        (["--filter", "all", "--fps", "inf"], "--fps inf: should be a number"),
         (["--filter", "all", "--output", "{media}"], "holds other things"),
         (["--filter", "all", "--output", "nosuch://x"], "nosuch"),
     ],

@@ -26,7 +26,11 @@ def packed(tmp_path_factory: pytest.TempPathFactory) -> Storage:
         write_part(storage, part, type(rows).from_pylist(told, schema=rows.schema), fingerprint)
     select(storage)
     select(storage, "slow", [{"motion_score": {"drop_highest": "30%"}}])
+    named = {"source": {"not_in": [GONE, OTHER]}}
+    sql = {"sql": f"source <> '{GONE}' AND clip_index < 2"}
+    select(storage, "grouped", [{"motion_score": {"drop_highest": "20%", "within": "source"}}, named, sql])
     pack(storage, f"{storage.root}/shards/all", samples=2)
+    pack(storage, f"{storage.root}/shards/grouped", name="grouped", samples=2)
     return storage
 
 

@@ -61,8 +61,10 @@ def test_nothing_of_the_source_is_left(dataset: Storage, curation_here: Call) ->
     before = remains(dataset.root, wanted)
     assert any(name.endswith(".tar") for name in before)
     assert {"selections/all.parquet", "shards/all/index.parquet", "_state/sources.parquet"} < set(before)
+    dataset.write_bytes("report.html", b"a page of the user's")
     done = curation_here("remove", dataset.root, "--source", GONE, "--reason", "takedown 12", "--yes")
     assert (done.returncode, done.stderr) == (0, "")
+    assert "Not looked into, as they are no part of a dataset: report.html\n" in done.stdout
     assert remains(dataset.root, wanted) == []
     assert remains(dataset.root, [video_id.encode()]) == ["removals.jsonl"]
     (entry,) = [json.loads(line) for line in dataset.read_bytes("removals.jsonl").splitlines()]

@@ -41,8 +41,10 @@ def dataset(unchanged: Storage, tmp_path: Path) -> Storage:
     return Storage(str(tmp_path / "dataset"))
 
 
-def pack(storage: Storage, output: Storage | Path | str, *, samples: int = 3, **settings: Any) -> Packed:
-    """Pack the selection `all` in this process."""
+def pack(
+    storage: Storage, output: Storage | Path | str, *, name: str = "all", samples: int = 3, **settings: Any
+) -> Packed:
+    """Pack a selection in this process."""
     output = output if isinstance(output, Storage) else Storage(str(output))
     wanted = PackSettings(ShardSize(samples=samples), **settings)
-    return Packer(storage, output, read_selection(storage, "all"), wanted).pack(workers=1)
+    return Packer(storage, output, read_selection(storage, name), wanted).pack(workers=1)
