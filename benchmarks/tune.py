@@ -3,9 +3,9 @@
     python -m benchmarks.tune [--clips 1000000] [--clips 20000000] [--keep FOLDER] [--no-browser]
 
 The clips are synthetic rows with scores that are spread as real ones are: motion has a long tail, most clips hold no
-text, one in fifty lacks a score. Their media are all one short film. A move is one new value of one threshold out of six
-rules. Server: from the question to the answer over HTTP on this machine. Browser: from the pointer's event to the moment
-when the new count is on the screen, in headless Chromium, found as the tests find it.
+text, one in fifty lacks a score. Their media are all one short film. A move is one new value of one threshold out of
+six rules. Server: from the question to the answer over HTTP on this machine. Browser: from the pointer's event to the
+moment when the new count is on the screen, in headless Chromium, found as the tests find it.
 
 20,000,000 clips take 4 GB of disk, and some minutes to be made.
 """

@@ -54,7 +54,6 @@ def test_many_rules_have_many_bits() -> None:
     assert verdict.codes.dtype == np.uint64
     np.testing.assert_array_equal(verdict.kept, table.numbers("score") >= 39)
     np.testing.assert_array_equal(verdict.only(39), table.numbers("score") == 38)
-    np.testing.assert_array_equal(verdict.kept_by_others(39), table.numbers("score") >= 38)
 
 
 def test_old_verdicts_make_room(monkeypatch: pytest.MonkeyPatch) -> None:

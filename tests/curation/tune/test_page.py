@@ -41,7 +41,7 @@ def page(browser: Browser, server: TuneProcess) -> Iterator[Page]:
     """The page with the filter calm; it must ask nobody else, and nothing may go wrong in it."""
     context = browser.new_context(viewport={"width": 1280, "height": 860})
     page = context.new_page()
-    page.set_default_timeout(20_000)
+    page.set_default_timeout(60_000)
     troubles: list[str] = []
     page.on("pageerror", lambda error: troubles.append(str(error)))
     page.on("console", lambda message: troubles.append(message.text) if message.type == "error" else None)
