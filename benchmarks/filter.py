@@ -28,7 +28,7 @@ STAGES = {
     "clip_scores": ("aesthetic_score", "3 + 2 * random() + 2 * random()"),
     "clip_similarity": ("clip_similarity", "0.15 + 0.2 * random()"),
 }
-MOVES = 50
+MOVES = 20
 
 
 def main() -> None:

@@ -41,11 +41,13 @@ def command(
     """
     import json
 
+    from curation.cli.console import table_console
     from curation.config import load_config
     from curation.dataset.description import read_description
     from curation.dataset.storage import Storage
     from curation.filters import ClipTable, load_filter
     from curation.filters.apply import apply_filter
+    from curation.filters.selection import outdated
     from curation.stats.columns import chosen, error_columns, group_column, scores
     from curation.stats.describe import describe, describe_groups
 
@@ -71,6 +73,8 @@ def command(
         print(json.dumps(told, indent=2, default=str))
     else:
         _show(found, by, largest, num, applied)
+        if applied and (stale := outdated(storage, applied.verdicts.resolved.filter, table.fingerprint)):
+            table_console().print(f"note: {stale}", markup=False)
 
 
 def _show(found: Statistics, by: str | None, largest: list[GroupStatistics], num: int, applied: Applied | None) -> None:

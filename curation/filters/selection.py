@@ -20,6 +20,7 @@ from curation.dataset.wide import CLIP_ID
 from curation.errors import DiskFullError, UserError
 from curation.filters.evaluate import Verdicts
 from curation.filters.load import filter_name
+from curation.filters.rule import Filter
 from curation.filters.table import ClipTable
 from curation.scratch import scratch_space
 
@@ -91,8 +92,7 @@ def read_selection(storage: Storage, name: str) -> Selection:
         with storage.fs.open(storage.path(file), "rb") as handle:
             rows = pq.read_table(handle)
     except FileNotFoundError:
-        mend = f"curation filter {shlex.quote(storage.url)} --filter {name}"
-        raise UserError(f'{storage.url}: no selection "{name}" yet; make it with: {mend}') from None
+        raise UserError(f'{storage.url}: no selection "{name}" yet; make it with: {_command(storage, name)}') from None
     except pa.ArrowInvalid as error:
         raise UserError(f"{storage.url}/{file}: not a Parquet file: {error}") from None
     metadata = rows.schema.metadata or {}
@@ -105,6 +105,28 @@ def read_selection(storage: Storage, name: str) -> Selection:
         json.loads(metadata[RESOLVED]),
         metadata[FINGERPRINT].decode(),
     )
+
+
+def outdated(storage: Storage, filter: Filter, fingerprint: str) -> str | None:
+    """Why the selection that is stored is not what the filter says of tables with this fingerprint, with the command that
+    makes it anew; None when it is, or when none is stored. Only its metadata are read."""
+    file = selection_file(filter.name)
+    try:
+        with storage.fs.open(storage.path(file), "rb") as handle:
+            metadata = pq.read_schema(handle).metadata or {}
+    except (FileNotFoundError, pa.ArrowInvalid):
+        return None
+    if metadata.get(FINGERPRINT, b"").decode() != fingerprint:
+        why = "the tables have changed since it was made"
+    elif json.loads(metadata.get(FILTER, b"null")) != filter.to_dict():
+        why = "it was made with other rules"
+    else:
+        return None
+    return f"{storage.url}/{file}: {why}; make it anew: {_command(storage, filter.name)}"
+
+
+def _command(storage: Storage, name: str) -> str:
+    return f"curation filter {shlex.quote(storage.url)} --filter {name}"
 
 
 def _publish(storage: Storage, name: str, verdicts: Verdicts, table: ClipTable, schema: pa.Schema) -> None:

@@ -28,10 +28,11 @@ def chosen(names: Sequence[str], known: Mapping[str, Column]) -> list[str]:
     Raises:
         UserError: there is no such column, or it holds no numbers.
     """
+    numbers = [column.name for column in known.values() if kind_of(column.type) == "number"]
     for name in names:
         if name not in known:
-            raise UserError(f"--column {name}: no such column{did_you_mean(name, known)}")
-        if kind_of(known[name].type) != "number":
+            raise UserError(f"--column {name}: no such column{did_you_mean(name, numbers)}")
+        if name not in numbers:
             raise UserError(
                 f"--column {name}: holds no numbers ({known[name].type}); name one of: {', '.join(scores(known))}"
             )

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.curation.datasets import write_dataset
+from curation.dataset.storage import Storage
+from tests.curation.datasets import write_annotation, write_dataset
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
 MOTION = [0.0, 1.0, 2.0, 3.0, 4.0, None, 6.0, 7.0]
@@ -82,6 +83,23 @@ def test_with_a_filter_it_shows_survivors(dataset: Path, curation_here: Run) -> 
     shown = curation_here("stats", dataset, "--filter", "quickstart").stdout
     assert "note: no clip is kept" in shown
     assert not (dataset / "selections").exists()
+
+
+def test_a_selection_that_is_stale_is_told(dataset: Path, curation_here: Run) -> None:
+    def notes() -> list[str]:
+        shown = curation_here("stats", dataset, "--filter", "quickstart").stdout
+        return [line for line in shown.splitlines() if "quickstart.parquet" in line]
+
+    assert notes() == []
+    curation_here("filter", dataset, "--filter", "quickstart")
+    assert notes() == []
+    mend = "make it anew: curation filter dataset --filter quickstart"
+    curation_here("filter", dataset, "--filter", "quickstart", "--set", "motion_score.min=1")
+    assert notes() == [f"note: dataset/selections/quickstart.parquet: it was made with other rules; {mend}"]
+    write_annotation(Storage("dataset"), "clip_scores", {"aesthetic_score": [1.0]}, ["c000"])
+    assert notes() == [
+        f"note: dataset/selections/quickstart.parquet: the tables have changed since it was made; {mend}"
+    ]
 
 
 @pytest.mark.parametrize(

@@ -68,6 +68,30 @@ def test_the_funnel_counts_what_each_rule_drops(clips: pa.Table, written: list[d
         assert line.nulls == sum(row[index] == "null" for row in expected)
 
 
+@pytest.mark.parametrize(
+    ("kind", "value", "spec", "kept"),
+    [
+        (pa.float32(), 0.07, {"max": 0.07}, False),
+        (pa.float32(), 0.07, {"min": 0.07}, True),
+        (pa.float32(), 0.07, {"in": [0.07]}, False),
+        (pa.float32(), 0.5, {"in": [0.5]}, True),
+        (pa.float64(), 2.0**53, {"min": 2**53 + 1}, False),
+        (pa.float64(), -(2.0**53), {"max": -(2**53) - 1}, False),
+        (pa.float64(), 2.0**53, {"in": [2**53 + 1]}, False),
+        (pa.int64(), 2**53 + 1, {"max": 2.0**53}, False),
+        (pa.int64(), 2**53 + 1, {"min": 2**53 + 2}, False),
+        (pa.int64(), 2, {"min": 2.5}, False),
+        (pa.int64(), -2, {"max": -2.5}, False),
+        (pa.int64(), 2, {"in": [2.0]}, True),
+        (pa.uint8(), 255, {"min": -(2.0**80), "max": 2**80}, True),
+        (pa.uint8(), 255, {"in": [-1, 2**80]}, False),
+    ],
+)
+def test_numbers_are_compared_as_they_are_stored(kind: pa.DataType, value: Any, spec: Any, kept: bool) -> None:
+    clips = pa.table({"clip_id": ["a"], "duration_s": [1.0], "value": pa.array([value], kind)})
+    assert judged(clips, [{"value": spec}])[1].kept.tolist() == [kept]
+
+
 def test_sql_that_fails_on_a_value_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "f.yaml").write_text("filters:\n  f:\n    rules:\n      - sql: text::INTEGER > 1\n")
     table = ClipTable.of(pa.table({"clip_id": ["a", "b"], "duration_s": [1.0, 1.0], "text": ["2", "two"]}))

@@ -54,6 +54,15 @@ def test_a_group_that_the_next_dataset_alone_has_gets_the_bound_of_all() -> None
     assert evaluate(resolve(checked.filter, other), other).kept.tolist() == [False, True, False, True, False, True]
 
 
+@pytest.mark.parametrize("values", [[1.0, 1 + 2**-50, 1 + 2**-49, 2.0], [2**53, 2**53 + 1, 2**53 + 2, 2**54]])
+def test_bounds_of_groups_are_numbers_to_the_last_digit(values: list[float]) -> None:
+    clips = pa.table({"clip_id": list("abcd"), "duration_s": [1.0] * 4, "score": values, "label": ["x"] * 4})
+    table = ClipTable.of(clips)
+    written = filter_of("f", {"rules": [{"score": {"drop_lowest": "50%", "within": "label"}}]})
+    frozen = check_filter(freeze(resolve(written, table), table), table.columns, "").filter
+    assert evaluate(resolve(frozen, table), table).kept.tolist() == [False, False, True, True]
+
+
 def test_too_many_groups_are_told() -> None:
     ids = [f"{index:04d}" for index in range(1001)]
     table = ClipTable.of(pa.table({"clip_id": ids, "duration_s": [1.0] * 1001, "score": range(1001)}))
