@@ -54,7 +54,8 @@ def make_dataset(folder: Path, rows: int) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     example = Path(__file__).parents[1] / "examples" / "videos" / "big_buck_bunny_trailer.mp4"
     shutil.copy(example, folder / "media" / "example.mp4")
-    connection = duckdb.connect(config={"temp_directory": str(folder / "spill")})
+    connection = duckdb.connect(config={"temp_directory": str(folder / "spill"), "memory_limit": "4GB"})
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SELECT setseed(0.5)")
     connection.execute("SET preserve_insertion_order = false")
 
