@@ -60,7 +60,9 @@ def make_dataset(folder: Path, rows: int) -> None:
     connection.execute("SET preserve_insertion_order = false")
 
     def write(name: str, query: str) -> None:
-        connection.execute(f"COPY ({query}) TO '{folder}/{name}/part-000000-x.parquet' (COMPRESSION zstd)")
+        part = folder / name / "part-000000-x.parquet"
+        if not part.exists():  # DuckDB renames it when it is whole
+            connection.execute(f"COPY ({query}) TO '{part}' (COMPRESSION zstd)")
 
     write(
         "clips",
