@@ -1,19 +1,19 @@
 """How fast `curation tune` answers while a threshold moves, and what it costs to open a large dataset.
 
-    python benchmarks/tune.py                         # 1,000,000 clips: the server, and the browser where one is found
-    python benchmarks/tune.py --rows 20000000 --keep /big/disk/clips20m
+    python -m benchmarks.tune [--clips 1000000] [--clips 20000000] [--keep FOLDER] [--no-browser]
 
-The clips are synthetic rows with scores that are spread as real ones are (motion has a long tail, most clips hold no
-text, one in fifty lacks a score); their media are one short film. A move is one new value of one threshold out of six
-rules. Server: from the question to the answer over HTTP on this machine. Browser: from the pointer's event to the
-moment when the new count is on the screen (headless Chromium, found as the tests find it).
+The clips are synthetic rows with scores that are spread as real ones are: motion has a long tail, most clips hold no
+text, one in fifty lacks a score. Their media are all one short film. A move is one new value of one threshold out of
+six rules. Server: from the question to the answer over HTTP on this machine. Browser: from the pointer's event to the
+moment when the new count is on the screen, in headless Chromium, found as the tests find it.
+
+20,000,000 clips take 4 GB of disk, and some minutes to be made.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import signal
 import statistics
@@ -54,18 +54,21 @@ def make_dataset(folder: Path, rows: int) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     example = Path(__file__).parents[1] / "examples" / "videos" / "big_buck_bunny_trailer.mp4"
     shutil.copy(example, folder / "media" / "example.mp4")
-    connection = duckdb.connect(config={"temp_directory": str(folder / "spill")})
+    connection = duckdb.connect(config={"temp_directory": str(folder / "spill"), "memory_limit": "4GB"})
+    connection.execute("SET enable_progress_bar = false")
     connection.execute("SELECT setseed(0.5)")
     connection.execute("SET preserve_insertion_order = false")
 
     def write(name: str, query: str) -> None:
-        connection.execute(f"COPY ({query}) TO '{folder}/{name}/part-000000-x.parquet' (COMPRESSION zstd)")
+        part = folder / name / "part-000000-x.parquet"
+        if not part.exists():  # DuckDB renames it when it is whole
+            connection.execute(f"COPY ({query}) TO '{part}' (COMPRESSION zstd)")
 
     write(
         "clips",
         f"""SELECT md5(i::VARCHAR) AS clip_id, md5('v' || i // 10) AS video_id,
-            'videos/' || i // 10 || '.mp4' AS source,
-            (i % 10)::INTEGER AS clip_index, (i % 10) * 12.0 AS start_s, (i % 10) * 12.0 + 2 + 9 * random() AS end_s,
+            'videos/' || i // 10 || '.mp4' AS source, (i % 10)::INTEGER AS clip_index,
+            (i % 10) * 12.0 AS start_s, (i % 10) * 12.0 + 2 + 9 * random() AS end_s,
             0::BIGINT AS start_pts, 0::BIGINT AS end_pts, '1/90000' AS time_base, 240::BIGINT AS num_frames,
             24.0::DOUBLE AS fps, 1280::INTEGER AS width, 720::INTEGER AS height, false AS has_audio,
             'media/example.mp4' AS media, 1000000::BIGINT AS bytes, true AS verified, 'copy' AS mode, 0.0 AS lost_s
@@ -140,14 +143,13 @@ def measure_server(server: Server) -> None:
     first = _timed(lambda: server.ask("api/evaluate", {"rules": RULES}))
     columns = [next(iter(rule)) for rule in RULES]
     histograms = [_timed(lambda name=name: server.get(f"api/column?name={name}")) for name in columns]
+    shown = [{"name": name} for name in columns]
     moves, bars, galleries = [], [], []
     for step in range(MOVES):
         rules = [*RULES[:2], {"aesthetic_score": {"min": round(4 + step / 50, 3)}}, *RULES[3:]]
         moves.append(_timed(lambda rules=rules: server.ask("api/evaluate", {"rules": rules})))
         if step % 6 == 0:
-            shown = [{"name": name} for name in columns]
-            asked = {"rules": rules, "columns": shown}
-            bars.append(_timed(lambda asked=asked: server.ask("api/kept", asked)))
+            bars.append(_timed(lambda rules=rules: server.ask("api/kept", {"rules": rules, "columns": shown})))
             question = {"rules": rules, "rule": 2, "side": "low", "fate": "dropped", "limit": 8}
             galleries.append(_timed(lambda question=question: server.ask("api/gallery", question)))
     _print("first evaluation", [first])
@@ -158,19 +160,21 @@ def measure_server(server: Server) -> None:
 
 
 def measure_browser(server: Server) -> None:
-    browser_path = find_chromium()
-    if browser_path is None:
-        print("no Chromium found (or no playwright): the browser is not measured")
+    try:
+        from tests.chromium import REASON, chromium
+    except ImportError:
+        print("the browser is not measured: no playwright; pip install playwright")
         return
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=browser_path, args=["--no-sandbox", "--disable-gpu"])
+    with chromium() as browser:
+        if browser is None:
+            print(f"the browser is not measured: {REASON}")
+            return
         page = browser.new_page(viewport={"width": 1280, "height": 860})
         page.goto(server.url)
         handle = page.get_by_role("slider", name="aesthetic_score: least value kept")
-        handle.wait_for(timeout=60_000)
+        handle.wait_for(timeout=120_000)
         handle.scroll_into_view_if_needed()
+        page.locator(".clip").first.wait_for(timeout=120_000)
         page.wait_for_timeout(2000)
         box = handle.bounding_box()
         assert box is not None
@@ -181,26 +185,9 @@ def measure_browser(server: Server) -> None:
             page.mouse.move(x + 40 + 2 * step, y)
             page.wait_for_timeout(16)
         page.mouse.up()
-        page.wait_for_timeout(1500)
-        name = "threshold move"
-        found = page.evaluate("name => performance.getEntriesByName(name).map(entry => entry.duration)", name)
-        browser.close()
-    _print(f"a threshold moves, browser ({len(found)} of {MOVES} moves painted)", [value / 1000 for value in found])
-
-
-def find_chromium() -> str | None:
-    """$CURATION_CHROMIUM, else the one that playwright has fetched, else one on the PATH."""
-    try:
-        from playwright.sync_api import sync_playwright
-    except ImportError:
-        return None
-    if "CURATION_CHROMIUM" in os.environ:
-        return os.environ["CURATION_CHROMIUM"]
-    with sync_playwright() as playwright:
-        if Path(playwright.chromium.executable_path).is_file():
-            return playwright.chromium.executable_path
-    names = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-    return next((path for path in map(shutil.which, names) if path), None)
+        page.wait_for_timeout(3000)
+        found = page.evaluate("performance.getEntriesByName('threshold move').map(entry => entry.duration / 1000)")
+    _print(f"a threshold moves, browser ({len(found)} of {MOVES} moves painted)", found)
 
 
 def _timed(call: Any) -> float:
@@ -211,35 +198,38 @@ def _timed(call: Any) -> float:
 
 def _print(what: str, seconds: list[float]) -> None:
     ordered = sorted(seconds)
-    p95 = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
-    print(
-        f"{what:60}  median {1000 * statistics.median(ordered):8.1f} ms   p95 {1000 * p95:8.1f} ms   n {len(ordered)}"
-    )
+    late = ordered[min(len(ordered) - 1, int(0.95 * len(ordered)))]
+    print(f"| {what} | {1000 * statistics.median(ordered):.0f} ms | {1000 * late:.0f} ms |", flush=True)
 
 
 def main() -> None:
+    """Print a table for each number of clips."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--keep", type=Path, help="folder of the dataset; made where it is not there, and kept")
+    parser.add_argument("--clips", type=int, action="append", help="default: 1000000")
+    parser.add_argument("--keep", type=Path, help="make the datasets here, and take those that are there")
     parser.add_argument("--no-browser", action="store_true")
-    arguments = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:
-        folder = arguments.keep or Path(scratch)
-        if not (folder / "dataset.json").exists():
-            print(f"making {arguments.rows:,} clips", flush=True)
-            make_dataset(folder, arguments.rows)
-        (folder / "filters.yaml").write_text(json.dumps({"filters": {"tuned": {"rules": RULES}}}))
-        server = Server(folder)
-        try:
-            now, most = server.memory()
-            print(f"opened in {server.seconds_to_open:.1f} s; memory {now:.2f} GiB, at most {most:.2f} GiB", flush=True)
-            measure_server(server)
-            if not arguments.no_browser:
-                measure_browser(server)
-            now, most = server.memory()
-            print(f"memory at the end {now:.2f} GiB, at most {most:.2f} GiB")
-        finally:
-            server.stop()
+        for clips in options.clips or [1_000_000]:
+            folder = (options.keep or Path(scratch)) / f"tune-{clips}"
+            if not (folder / "dataset.json").exists():
+                make_dataset(folder, clips)
+            (folder / "filters.yaml").write_text(json.dumps({"filters": {"tuned": {"rules": RULES}}}))
+            print(f"\n{clips:,} clips\n\n| what | median | 95 % |\n| --- | --- | --- |", flush=True)
+            _measure(folder, with_browser=not options.no_browser)
+
+
+def _measure(folder: Path, *, with_browser: bool) -> None:
+    server = Server(folder)
+    try:
+        print(f"| opened, to the first answer | {server.seconds_to_open:.1f} s | |", flush=True)
+        measure_server(server)
+        if with_browser:
+            measure_browser(server)
+        now, most = server.memory()
+        print(f"| memory at the end, at most | {now:.2f} GiB | {most:.2f} GiB |", flush=True)
+    finally:
+        server.stop()
 
 
 if __name__ == "__main__":

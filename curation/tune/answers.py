@@ -157,7 +157,7 @@ def contact_sheet(video_id: str) -> str:
 
 
 def _draft(opened: Opened, rules: Sequence[Json]) -> Draft:
-    return read_draft(rules, opened.table, opened.storage.url)
+    return read_draft(rules, opened.table)
 
 
 def _verdict(opened: Opened, rules: Sequence[Json]) -> Verdict:

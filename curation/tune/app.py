@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib.resources
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
 from starlette.applications import Starlette
@@ -39,7 +39,6 @@ CONTENT_TYPES = {
     "svg": "image/svg+xml",
 }
 PAGE = "index.html"
-Endpoint = Callable[[Request], Awaitable[Response]]
 
 
 def tune_app(session: Session, access: Access) -> Guard:

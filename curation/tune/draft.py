@@ -45,29 +45,29 @@ class Draft:
         return sum(draft.rule is not None for draft in self.rules[:index])
 
 
-def read_draft(rules: Sequence[Mapping[str, Any]], table: ClipTable, dataset: str) -> Draft:
+def read_draft(rules: Sequence[Mapping[str, Any]], table: ClipTable) -> Draft:
     """Check each rule on its own: what is wrong with one leaves the others as they are.
 
-    ``rules``: as they would stand in YAML; ``dataset``: its URL, for messages.
+    ``rules``: as they would stand in YAML.
     """
-    return Draft(tuple(_read(rule, table, dataset) for rule in rules))
+    return Draft(tuple(_read(rule, table) for rule in rules))
 
 
-def _read(written: Mapping[str, Any], table: ClipTable, dataset: str) -> DraftRule:
+def _read(written: Mapping[str, Any], table: ClipTable) -> DraftRule:
     try:
         filter = filter_of(DRAFT, {"rules": [written]})
-        checked = check_filter(filter, table.columns, dataset)
+        checked = check_filter(filter, table.columns, table.dataset)
     except UserError as error:
-        return DraftRule(None, _message(error), _only_lacks_columns(written, table, dataset))
+        return DraftRule(None, _message(error), _only_lacks_columns(written, table))
     (rule,) = checked.filter.rules
     table.need(checked.columns)
     return DraftRule(rule)
 
 
-def _only_lacks_columns(written: Mapping[str, Any], table: ClipTable, dataset: str) -> bool:
+def _only_lacks_columns(written: Mapping[str, Any], table: ClipTable) -> bool:
     try:
         filter = filter_of(DRAFT, {"rules": [written]})
-        return bool(check_filter(filter, table.columns, dataset, skip_missing=True).skipped)
+        return bool(check_filter(filter, table.columns, table.dataset, skip_missing=True).skipped)
     except UserError:
         return False
 

@@ -58,11 +58,6 @@ class Verdict:
         kept: Mask = self.codes == 0
         return kept
 
-    def kept_by_others(self, index: int) -> Mask:
-        """[clips]: whether no rule but number ``index`` drops it."""
-        kept: Mask = (self.codes & ~self.codes.dtype.type(1 << index)) == 0
-        return kept
-
     def only(self, index: int) -> Mask:
         """[clips]: whether rule ``index`` drops it and no other does."""
         only: Mask = self.codes == self.codes.dtype.type(1 << index)

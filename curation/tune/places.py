@@ -46,17 +46,13 @@ class _Films:
 
 
 class Places:
-    """Looks up clips by id and by row of the table. It reads the columns that it needs when it is first asked, or
-    told to by `prepare`. May be used by several threads."""
+    """Looks up clips by id and by row of the table. It reads the columns that it needs when it is first
+    asked. May be used by several threads."""
 
     def __init__(self, storage: Storage, table: ClipTable) -> None:
         self._storage, self._table = storage, table
         self._films: _Films | None = None
         self._lock = threading.Lock()
-
-    def prepare(self) -> None:
-        """Read what is needed. Raises UserError where the dataset has changed since it was opened."""
-        self._read()
 
     def row(self, clip_id: str) -> int | None:
         """The row of a clip in the table, which is sorted; None: there is no such clip."""

@@ -27,6 +27,7 @@ export class Details {
       if (this.id !== id) return;
       this.#show(found);
       if (!this.dialog.open) this.dialog.showModal();
+      this.dialog.focus({ preventScroll: true });
       const rest = await told;
       if (this.id === id) this.#showRest(found, rest);
     } catch (error) {

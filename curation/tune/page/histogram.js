@@ -10,12 +10,14 @@ const HEIGHT = 100;
 export class Histogram {
   /**
    * `label`: of the column; `data`: the answer of /api/column; `moved(side, position, value)`: a handle was moved by
-   * hand, value null where it was moved to its end; `stepped(side, steps)`: by a key.
+   * hand, value null where it was moved to its end; `stepped(side, steps)`: by a key; `dropped()`: the hand
+   * lets go.
    */
-  constructor(label, data, { moved, stepped }) {
+  constructor(label, data, { moved, stepped, dropped }) {
     this.label = label;
     this.moved = moved;
     this.stepped = stepped;
+    this.dropped = dropped;
     this.kept = s("path", { class: "kept" });
     this.all = s("path", { class: "all" });
     const base = s("line", { class: "base", x1: 0, x2: WIDTH, y1: HEIGHT, y2: HEIGHT });
@@ -124,7 +126,7 @@ export class Histogram {
     };
     const drop = () => {
       handle.removeEventListener("pointermove", move);
-      this.dropped?.();
+      this.dropped();
     };
     handle.addEventListener("pointermove", move);
     handle.addEventListener("lostpointercapture", drop, { once: true });
@@ -136,7 +138,11 @@ export class Histogram {
     const off = ["Delete", "Backspace", side === "low" ? "Home" : "End"].includes(event.key);
     if (steps === undefined && !off) return;
     event.preventDefault();
-    if (off) this.moved(side, null, event.timeStamp);
-    else this.stepped(side, steps, event.timeStamp);
+    if (off) {
+      this.moved(side, null, event.timeStamp);
+      this.dropped();
+    } else {
+      this.stepped(side, steps, event.timeStamp);
+    }
   }
 }

@@ -123,6 +123,7 @@ class Page {
 
   #show(answer, { rules, movedAt }) {
     this.answer = answer;
+    this.answered = { rules, written: rules.map((rule) => rule.written) };
     const { total, kept } = answer;
     byId("kept-share").textContent = format.percent(kept.clips / total.clips);
     byId("kept-clips").textContent = format.count(kept.clips);

@@ -50,8 +50,8 @@ export class NumberCard extends Card {
       this.histogram = new Histogram(this.column.name, data, {
         moved: (side, value, at) => this.#moved(side, value, at),
         stepped: (side, steps, at) => this.#stepped(side, steps, at),
+        dropped: () => this.#dropped(),
       });
-      this.histogram.dropped = () => this.#dropped();
       this.body.replaceChildren(this.histogram.element);
     }
     this.scale = data.axis.scale;
@@ -187,7 +187,7 @@ export class NumberCard extends Card {
       if (!Object.keys(spec).length) return;
       this.page.adopt(this, { [this.column.name]: spec });
     } else {
-      this.page.draft.set(this.rule, changes);
+      this.page.draft.set(this.rule, { ...changes, not_null: undefined }); // a threshold drops nulls as well
       if (!this.page.draft.rules.includes(this.rule)) this.rule = null;
     }
     if (this.rule) this.page.choose(this.rule, side);

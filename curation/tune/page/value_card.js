@@ -105,7 +105,7 @@ export class ValueCard extends Card {
 
   #set(changes) {
     const given = Object.fromEntries(Object.entries(changes).filter(([, value]) => value !== undefined));
-    if (this.rule !== null) this.page.draft.set(this.rule, changes);
+    if (this.rule !== null) this.page.draft.set(this.rule, { ...changes, not_null: undefined }); // they drop nulls as well
     else if (Object.keys(given).length) this.page.adopt(this, { [this.column.name]: given });
     this.page.layOut();
     this.showRule();

@@ -77,8 +77,8 @@ export class Views {
   }
 
   async #threshold() {
-    const { draft, answer } = this.page;
-    const rules = draft.enabled();
+    const { answer, answered } = this.page;
+    const { rules, written } = answered;
     const rows = answer.rules;
     const usable = rules.filter((rule, index) => rows[index] && !rows[index].error);
     if (!usable.length) return [h("p", { class: "empty", text: "No rule yet. Drag a handle of a histogram, and the clips on both sides of it appear here." })];
@@ -110,7 +110,7 @@ export class Views {
       ),
     );
     const limit = Math.min(120, AT_THRESHOLD * this.more);
-    const question = (fate) => ask("/api/gallery", { rules: draft.written(), rule: index, side, fate, limit, seed: this.seed });
+    const question = (fate) => ask("/api/gallery", { rules: written, rule: index, side, fate, limit, seed: this.seed });
     const [dropped, kept] = await Promise.all([question("dropped"), question("kept")]);
     const only = rows[index].only.clips;
     const fullest = Math.max(dropped.clips.length, kept.clips.length);
@@ -144,7 +144,7 @@ export class Views {
   }
 
   async #random() {
-    const rules = this.page.draft.written();
+    const rules = this.page.answered.written;
     const question = (fate) => ask("/api/gallery", { rules, fate, limit: RANDOM / 2, seed: this.seed });
     const [kept, dropped] = await Promise.all([question("kept"), question("dropped")]);
     const open = this.#opener([...kept.clips, ...dropped.clips]);
@@ -173,7 +173,7 @@ export class Views {
     };
     const heading = h("div", { class: "versus" }, picker("a"), h("span", { text: "against" }), picker("b"));
     try {
-      const rulesOf = async (name) => (name ? (await get("/api/filter", { name })).rules : this.page.draft.written());
+      const rulesOf = async (name) => (name ? (await get("/api/filter", { name })).rules : this.page.answered.written);
       const [a, b] = await Promise.all([rulesOf(this.compared.a), rulesOf(this.compared.b)]);
       const found = await ask("/api/compare", { a, b, limit: RANDOM / 2, seed: this.seed });
       return [heading, ...this.#compared(found)];

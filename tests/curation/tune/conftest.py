@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -57,12 +58,19 @@ def config(tmp_path: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def opened(playable: Path) -> Session:
+    """The dataset, read once."""
+    return Session(Storage(str(playable)))
+
+
 @pytest.fixture
-def client_of(playable: Path, config: Path) -> Client:
+def client_of(opened: Session, config: Path) -> Client:
     """Makes a client of the application; ``host``: where it listens, ``url``: of the dataset."""
 
     def make(host: str = "127.0.0.1", *, url: str | None = None, with_token: bool = False) -> TestClient:
-        session = Session(Storage(url or str(playable)), config)
+        session = copy.copy(opened) if url is None else Session(Storage(url), config)
+        session.target = config
         access = Access.of(host, 8420, with_token=with_token)
         client = TestClient(tune_app(session, access), base_url=f"http://{HOST}", raise_server_exceptions=False)
         client.app_state = {"access": access, "session": session}

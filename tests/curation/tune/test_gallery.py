@@ -36,7 +36,7 @@ def test_the_nearest_first(scores: list[float | None], bound: float, side: str, 
     table = _table(scores)
     key = "min" if side == "low" else "max"
     written = [{"other": {"min": 1}}, {"score": {key: bound}}]
-    verdict = Judge(table).verdict(read_draft(written, table, "dataset").applied)
+    verdict = Judge(table).verdict(read_draft(written, table).applied)
     near = [
         (abs(score - bound), row)
         for row, score in enumerate(scores)
@@ -53,7 +53,7 @@ def test_the_nearest_first(scores: list[float | None], bound: float, side: str, 
 def test_a_threshold_for_each_group() -> None:
     table = _table([0.1, 10, 0.2, 20, 0.3, 30, 0.4, 40])
     written = [{"score": {"drop_lowest": "50%", "within": "label", "min": 0.25}}]
-    verdict = Judge(table).verdict(read_draft(written, table, "dataset").applied)
+    verdict = Judge(table).verdict(read_draft(written, table).applied)
     np.testing.assert_array_equal(threshold(verdict.rules[0], "low"), [0.3, 30] * 4)
     dropped = around_threshold(table, verdict, 0, "low", "dropped", limit=8)
     assert dropped.tolist() == [2, 0, 3, 1]
@@ -62,7 +62,7 @@ def test_a_threshold_for_each_group() -> None:
 def test_rules_without_a_threshold_there() -> None:
     table = _table([0.1, 0.2])
     written = [{"score": {"min": 0.15}}, {"label": {"in": ["cat"]}}, {"sql": "score > 0"}]
-    verdict = Judge(table).verdict(read_draft(written, table, "dataset").applied)
+    verdict = Judge(table).verdict(read_draft(written, table).applied)
     for index, side in ((0, "high"), (1, "low"), (2, "low")):
         with pytest.raises(UserError, match="has no threshold"):
             around_threshold(table, verdict, index, side, "kept", limit=1)  # type: ignore[arg-type]

@@ -30,7 +30,7 @@ def test_the_funnel_is_that_of_the_filter(clips: pa.Table, questions: list[list[
     judge = Judge(table)
     for question in [*questions, *reversed(questions)]:
         try:
-            applied = read_draft(question, table, "dataset").applied
+            applied = read_draft(question, table).applied
             expected = _expected(applied, table)
         except UserError:
             continue  # SQL that fails on a value
@@ -43,18 +43,17 @@ def test_the_funnel_is_that_of_the_filter(clips: pa.Table, questions: list[list[
 def test_more_rules_than_are_counted_together(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(judge_module, "MOST_COUNTED", 2)
     table = _table(50)
-    applied = read_draft([{"score": {"min": bound}} for bound in range(4)], table, "dataset").applied
+    applied = read_draft([{"score": {"min": bound}} for bound in range(4)], table).applied
     assert Judge(table).funnel(applied) == _expected(applied, table)
 
 
 def test_many_rules_have_many_bits() -> None:
     table = _table(100)
     written = [{"score": {"min": bound}} for bound in range(40)]
-    verdict = Judge(table).verdict(read_draft(written, table, "dataset").applied)
+    verdict = Judge(table).verdict(read_draft(written, table).applied)
     assert verdict.codes.dtype == np.uint64
     np.testing.assert_array_equal(verdict.kept, table.numbers("score") >= 39)
     np.testing.assert_array_equal(verdict.only(39), table.numbers("score") == 38)
-    np.testing.assert_array_equal(verdict.kept_by_others(39), table.numbers("score") >= 38)
 
 
 def test_old_verdicts_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +62,7 @@ def test_old_verdicts_make_room(monkeypatch: pytest.MonkeyPatch) -> None:
     table = _table(50)
     judge = Judge(table)
     for bound in range(10):
-        applied = read_draft([{"score": {"min": bound}}], table, "dataset").applied
+        applied = read_draft([{"score": {"min": bound}}], table).applied
         assert judge.funnel(applied).kept.clips == 50 - bound
     assert len(judge._judged) == 2
 
