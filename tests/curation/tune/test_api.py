@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -253,6 +255,24 @@ class TestSaving:
         _ask(client, "save", name="more", rules=RULES)
         assert config.stat().st_mode & 0o777 == 0o600
         assert [path.name for path in config.parent.iterdir() if path.name.startswith(".")] == []
+
+    def test_line_ends_of_windows_stay(self, client: TestClient, config: Path) -> None:
+        config.write_bytes(YAML.replace("\n", "\r\n").encode())
+        _ask(client, "save", name="mine", rules=RULES)
+        saved = config.read_bytes()
+        assert saved.count(b"\n") == saved.count(b"\r\n") > YAML.count("\n")
+
+    def test_a_full_disk_leaves_nothing_beside_the_file(
+        self, client: TestClient, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        before = sorted(config.parent.iterdir())
+        monkeypatch.setattr(os, "replace", full)
+        refused = client.post("/api/save", json={"name": "mine", "rules": RULES})
+        assert (refused.status_code, "cannot be written: No space left" in refused.json()["error"]) == (400, True)
+        assert (config.read_text(), sorted(config.parent.iterdir())) == (YAML, before)
 
     def test_the_installed_file_is_never_written_to(self, playable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         session = Session(Storage(str(playable)), default_config_path())
