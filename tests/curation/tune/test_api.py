@@ -14,6 +14,7 @@ from starlette.testclient import TestClient
 from curation.config import load_config
 from curation.config.file import default_config_path
 from curation.dataset.storage import Storage
+from curation.errors import UserError
 from curation.filters import ClipTable, load_filter
 from curation.filters.apply import apply_filter
 from curation.tune.session import Session
@@ -74,6 +75,7 @@ def test_each_wrong_rule_says_why_and_the_others_count(client: TestClient) -> No
         {"sql": "motion_score >"},
         {"label": {"min": 3}},
         {"motion_score": {"min": 1}},
+        {"sql": "source::INTEGER > 1"},
     ]
     told = _ask(client, "evaluate", rules=rules)
     errors = [row.get("error") for row in told["rules"]]
@@ -85,7 +87,8 @@ def test_each_wrong_rule_says_why_and_the_others_count(client: TestClient) -> No
     assert "syntax error" in errors[3].lower()
     assert "label" in errors[4]
     assert errors[5] is None
-    assert [row.get("is_missing") for row in told["rules"]] == [True, False, False, False, False, None]
+    assert errors[6].startswith("source::INTEGER > 1: Could not convert")
+    assert [row.get("is_missing") for row in told["rules"]] == [True, False, False, False, False, None, False]
     assert told["kept"]["clips"] == 29
 
 
@@ -198,6 +201,8 @@ def test_a_threshold_in_the_other_form(client: TestClient) -> None:
     back = _ask(client, "convert", column="motion_score", spec=there, to="percentiles")["spec"]
     kept = [_ask(client, "evaluate", rules=[{"motion_score": spec}])["kept"] for spec in (there, back)]
     assert kept[0] == kept[1]
+    texts = {"column": "source", "spec": {"matches": "a"}, "to": "percentiles"}
+    assert client.post("/api/convert", json=texts).status_code == 400
     wrong = {"column": "motion_score", "spec": {"min": "x"}, "to": "values"}
     assert client.post("/api/convert", json=wrong).status_code == 400
 
@@ -246,6 +251,10 @@ class TestSaving:
         client.app_state["session"].target = config.parent / "gone" / "filters.yaml"
         refused = client.post("/api/save", json={"name": "mine", "rules": RULES})
         assert (refused.status_code, "cannot be written" in refused.json()["error"]) == (400, True)
+
+    def test_a_folder_in_the_place_of_the_file_is_told_at_once(self, playable: Path, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="is no file"):
+            Session(Storage(str(playable)), tmp_path)
 
     def test_a_file_that_is_not_there_yet_and_one_with_permissions(self, client: TestClient, config: Path) -> None:
         config.unlink()
