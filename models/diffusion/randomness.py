@@ -6,37 +6,40 @@ it, the size of the batch, or what was drawn before. A training that was stopped
 
 from __future__ import annotations
 
-import zlib
+import hashlib
 from collections.abc import Sequence
 
 import numpy as np
 import torch
 
 
-def item_seed(seed: int, index: int, purpose: str) -> int:
-    """A seed of 63 bits, the same on every machine. ``seed`` and ``index`` are 0 or more."""
-    words = np.random.SeedSequence([seed, index, zlib.crc32(purpose.encode())]).generate_state(1, np.uint64)
-    return int(words[0] >> np.uint64(1))
+def item_generator(seed: int, index: int, purpose: str) -> np.random.Generator:
+    """A stream of its own (Philox, a counter-based generator) for one purpose of one sample, the same on every machine.
 
-
-def item_generator(
-    seed: int, index: int, purpose: str, device: torch.device | str = "cpu"
-) -> torch.Generator:
-    """A generator of its own for one purpose of one sample."""
-    return torch.Generator(device).manual_seed(item_seed(seed, index, purpose))
+    ``seed`` and ``index``: 0 or more.
+    """
+    return np.random.Generator(np.random.Philox(key=_key(seed, purpose), counter=[0, 0, index, 0]))
 
 
 def normal(
     seed: int, indices: Sequence[int], purpose: str, shape: Sequence[int], device: torch.device | str = "cpu"
 ) -> torch.Tensor:
-    """Standard normal noise (len(indices), \\*shape), float32; a CPU and a GPU draw different numbers."""
-    drawn = [
-        torch.randn(tuple(shape), generator=item_generator(seed, index, purpose, device), device=device)
-        for index in indices
-    ]
-    return torch.stack(drawn)
+    """Standard normal noise (len(indices), \\*shape), float32. A GPU draws its own numbers, other than those of a CPU."""
+    if torch.device(device).type != "cuda":
+        drawn = [item_generator(seed, index, purpose).standard_normal(tuple(shape), np.float32) for index in indices]
+        return torch.from_numpy(np.stack(drawn)).to(device)
+    noise = torch.empty((len(indices), *shape), device=device)
+    generator = torch.Generator(device)
+    for item, index in zip(noise, indices, strict=True):
+        key = int.from_bytes(hashlib.sha256(f"{purpose}/{seed}/{index}".encode()).digest()[:8], "little")
+        item.normal_(generator=generator.manual_seed(key >> 1))
+    return noise
 
 
 def uniform(seed: int, indices: Sequence[int], purpose: str) -> torch.Tensor:
     """Numbers in [0, 1), (len(indices),), float32, on the CPU."""
-    return torch.cat([torch.rand(1, generator=item_generator(seed, index, purpose)) for index in indices])
+    return torch.tensor([item_generator(seed, index, purpose).random(dtype=np.float32) for index in indices])
+
+
+def _key(seed: int, purpose: str) -> int:
+    return int.from_bytes(hashlib.sha256(f"{purpose}/{seed}".encode()).digest()[:16], "little")
