@@ -46,7 +46,7 @@ def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.opt
     trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
     return torch.optim.AdamW(
         trained,
-        lr=torch.tensor(settings.learning_rate) if trained[0].is_cuda else settings.learning_rate,
+        lr=settings.learning_rate,
         betas=settings.betas,
         eps=settings.eps,
         weight_decay=settings.weight_decay,
@@ -63,10 +63,7 @@ def learning_rate(settings: OptimizerSettings, samples: int, batch_size: int) ->
 def set_learning_rate(optimizer: torch.optim.Optimizer, rate: float) -> None:
     """Use ``rate`` for the next step."""
     for group in optimizer.param_groups:
-        if isinstance(group["lr"], torch.Tensor):
-            group["lr"].fill_(rate)
-        else:
-            group["lr"] = rate
+        group["lr"] = rate
 
 
 def clip_gradients(parameters: Iterable[nn.Parameter], longest: float | None) -> float:
