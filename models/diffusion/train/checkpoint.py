@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +26,22 @@ from models.diffusion.ema import Ema
 from models.diffusion.errors import DiffusionError
 from models.diffusion.recipe import Recipe
 from models.diffusion.train.distributed import World
-from models.diffusion.train.folder import RECIPE, CHECKPOINTS, Checkpoint, begin, prune, publish
+from models.diffusion.train.folder import (
+    CONDITIONING,
+    CONFIG_NAME,
+    EMA,
+    RECIPE,
+    STATE,
+    UNET,
+    WEIGHTS_NAME,
+    Checkpoint,
+    begin,
+    prune,
+    publish,
+    writing,
+)
 from models.diffusion.train.parallel import unwrapped, whole_on_cpu
 from models.diffusion.train.state import TrainState
-from models.diffusion.unet import UNET_WEIGHTS, write_config
 
 _OPTIMIZER = "optimizer"
 
@@ -63,35 +77,35 @@ def save(
     Raises:
         SaveError: the disk is full, or cannot be written to. Older checkpoints stay.
     """
-    state, keep = training.state, recipe.checkpoints
-    aside = output / "checkpoints" / f".writing-{state.samples:012d}"
+    state = training.state
+    aside = writing(output, state.samples)
     hashes: dict[str, str] = {}
     weights = whole_on_cpu(training.parameters(), world)
 
     def write_network() -> None:
-        begin(output, state.samples)
-        config = recipe.unet_config()
-        write_config(config, aside / "unet")
-        _write(weights, aside / "unet" / UNET_WEIGHTS, hashes, aside)
-        conditioning.save(aside / "conditioning.json")
-        (aside / RECIPE).write_text(recipe.model_dump_json(indent=2) + "\n", encoding="utf-8")
+        begin(aside)
+        config = json.dumps(unwrapped(training.network).config.to_diffusers(), indent=2)
+        _write(weights, aside / UNET / WEIGHTS_NAME, hashes, aside)
+        (aside / UNET / CONFIG_NAME).write_text(config + "\n", encoding="utf-8")
+        conditioning.save(aside / CONDITIONING)
+        recipe.save(aside / RECIPE)
 
     _on_main(write_network, world, output, aside)
     for name in training.ema.names():
         average = whole_on_cpu(training.ema.weights(name), world)
-        _on_main(lambda name=name, average=average: _write(average, aside / "ema" / f"{name}.safetensors", hashes, aside),  # type: ignore[misc]
-                 world, output, aside)
+        write_average = partial(_write, average, aside / EMA / f"{name}.safetensors", hashes, aside)
+        _on_main(write_average, world, output, aside)
     optimizer = get_optimizer_state_dict(training.network, training.optimizer)
     problem = None
     try:
-        dcp.save({_OPTIMIZER: optimizer}, checkpoint_id=aside / "state", process_group=world.control)
+        dcp.save({_OPTIMIZER: optimizer}, checkpoint_id=aside / STATE, process_group=world.control)
     except (OSError, CheckpointException) as error:
         problem = _reason(error)
     _stop_at(problem, world, output, aside)
 
     def finish() -> None:
         publish(aside, output, {**state.to_dict(), "data": dict(data), "sha256": hashes})
-        prune(output, keep)
+        prune(output, recipe.checkpoints)
 
     _on_main(finish, world, output, aside)
 

@@ -21,6 +21,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from models.diffusion.errors import DiffusionError
 
 CHECKPOINTS, SNAPSHOTS, COMPLETE, RECIPE = "checkpoints", "ema_snapshots", "complete.json", "recipe.json"
+UNET, EMA, STATE, CONDITIONING = "unet", "ema", "state", "conditioning.json"
+CONFIG_NAME, WEIGHTS_NAME = "config.json", "diffusion_pytorch_model.safetensors"
 FORMAT_VERSION = 1
 _WRITING, _DELETING = ".writing-", ".deleting-"
 
@@ -51,16 +53,16 @@ class Checkpoint:
     @property
     def unet(self) -> Path:
         """Folder of the weights, as diffusers has it."""
-        return self.path / "unet"
+        return self.path / UNET
 
     @property
     def state(self) -> Path:
         """Folder of what only resuming needs."""
-        return self.path / "state"
+        return self.path / STATE
 
     def average(self, name: str) -> Path:
         """File of an average of the weights."""
-        return self.path / "ema" / f"{name}.safetensors"
+        return self.path / EMA / f"{name}.safetensors"
 
 
 def whole_checkpoints(output: Path) -> list[Checkpoint]:
@@ -90,12 +92,15 @@ def read_complete(path: Path) -> dict[str, Any] | None:
     return told
 
 
-def begin(output: Path, samples: int) -> Path:
-    """An empty folder beside the checkpoints, to write one into."""
-    aside = output / CHECKPOINTS / f"{_WRITING}{samples:012d}"
+def writing(output: Path, samples: int) -> Path:
+    """Where a checkpoint is written before it is whole."""
+    return output / CHECKPOINTS / f"{_WRITING}{samples:012d}"
+
+
+def begin(aside: Path) -> None:
+    """Make an empty folder of it."""
     shutil.rmtree(aside, ignore_errors=True)
     aside.mkdir(parents=True)
-    return aside
 
 
 def publish(aside: Path, output: Path, told: dict[str, Any]) -> Checkpoint:

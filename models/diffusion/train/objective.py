@@ -21,7 +21,7 @@ class Objective:
     """Denoising score matching of a latent video model, EDM's weighting (`models.diffusion.edm`).
 
     The autoencoder may be None where latents come from the cache, the text encoder where text embeddings do.
-    ``encode_frames``: frames that the autoencoder is given at once; ``bf16``: the network computes in bfloat16.
+    ``bf16``: the network computes in bfloat16.
     """
 
     noise: NoiseSettings
@@ -32,7 +32,6 @@ class Objective:
     seed: int
     device: torch.device
     bf16: bool
-    encode_frames: int
 
     def losses(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """σ and the weighted loss of each sample, (B,) each, as they are in training."""
@@ -81,13 +80,15 @@ class Objective:
         return encoded.unflatten(0, (count, frames))
 
     def _context(self, batch: Batch) -> torch.Tensor:
-        if batch.context is not None:
-            return batch.context.to(self.device, torch.float32, non_blocking=True)
-        if self.conditioning.settings.context == "image":
+        of_image = self.conditioning.settings.context == "image"
+        cached = batch.image_context if of_image else batch.context
+        if cached is not None:
+            return cached.to(self.device, torch.float32, non_blocking=True)
+        if of_image:
             assert self.image_encoder is not None
             return self.image_encoder.encode(self._first_frames(batch)).float()
         assert self.text_encoder is not None
-        return self.text_encoder.encode(batch.captions).float()
+        return self.text_encoder.encode(batch.captions).to(self.device, torch.float32)
 
     def _first_frames(self, batch: Batch) -> torch.Tensor:
         return normalised(_pixels(batch)[:, 0].to(self.device))
@@ -96,8 +97,7 @@ class Objective:
         """``pixels``: (N, 3, H, W), uint8 or in [−1, 1]."""
         if self.autoencoder is None:
             raise DiffusionError("the batch has pixels and there is no autoencoder to encode them")
-        parts = pixels.split(self.encode_frames)
-        return torch.cat([self.autoencoder.encode(normalised(part)).float() for part in parts])
+        return self.autoencoder.encode(normalised(pixels)).float()
 
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
