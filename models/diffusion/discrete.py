@@ -1,7 +1,8 @@
 """A discrete image model (Stable Diffusion and its kin) read as a denoiser D(x; σ) of the EDM formulation.
 
 Such a model was trained on x_t = √ᾱ_t y + √(1 − ᾱ_t) ε for whole timesteps t. With σ_t = √((1 − ᾱ_t) / ᾱ_t) this is
-x_t = c_in (y + σ_t ε), c_in = 1 / √(1 + σ_t²): the noise of EDM in other units. Between the timesteps ln σ is taken as linear.
+x_t = c_in (y + σ_t ε), c_in = 1 / √(1 + σ_t²): the noise of EDM in other units. Between the timesteps ln σ is taken as
+linear.
 Source: arXiv 2206.00364, table 1, column VP, and appendix C; v-prediction: arXiv 2202.00512, appendix D.
 """
 
@@ -84,8 +85,8 @@ class DiscreteSettings(BaseModel):
 class Discrete(Preconditioning):
     """The preconditioning under which a discrete model's network, as it is, gives its own prediction of the clean data.
 
-    Of a v-prediction model it differs from `EDM` with σ_data = 1 in c_noise alone: so its weights go on under `EDM` once the
-    time embedding has learned ¼ ln σ, the first step of arXiv 2311.15127, appendix D.
+    Of a v-prediction model it differs from `EDM` with σ_data = 1 in c_noise alone: so its weights go on under `EDM`
+    once the time embedding has learned ¼ ln σ, the first step of arXiv 2311.15127, appendix D.
     """
 
     def __init__(self, settings: DiscreteSettings) -> None:
@@ -103,7 +104,8 @@ class Discrete(Preconditioning):
         return float(self._log_sigmas[-1].exp())
 
     def timestep(self, sigma: Tensor) -> Tensor:
-        """The timestep, whole or not, at noise levels [b], float32 [b]; the first or last one beyond the model's range."""
+        """The timestep, whole or not, at noise levels [b], float32 [b]; the first or last one beyond the model's
+        range."""
         levels = self._log_sigmas.to(sigma.device)
         wanted = sigma.double().log()
         above = torch.searchsorted(levels, wanted).clamp(1, len(levels) - 1)

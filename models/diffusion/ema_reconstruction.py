@@ -102,8 +102,8 @@ def reconstruct(folder: Path, sigma_rel: float, samples: int | None = None) -> d
 def fit(snapshots: Sequence[Snapshot], sigma_rel: float, samples: int) -> tuple[npt.NDArray[np.float64], float]:
     """How much of each snapshot makes the wanted average, [n], summing to 1; and what the fit misses, 0 … 1.
 
-    The shares minimise ∫ (Σ x_i p_i(τ) − p(τ))² dτ; the miss is the root of that over the wanted profile's own norm. Their
-    sum is held at 1, so that a weight that never changed stays what it is.
+    The shares minimise ∫ (Σ x_i p_i(τ) − p(τ))² dτ; the miss is the root of that over the wanted profile's own norm.
+    Their sum is held at 1, so that a weight that never changed stays what it is.
     """
     given = [(one.profile.exponent, one.samples) for one in snapshots]
     wanted = (PowerProfile(sigma_rel).exponent, samples)

@@ -66,7 +66,8 @@ class Guidance:
 class Guided:
     """A denoiser that applies guidance: D = D_null + w (D_cond − D_null), w by frame.
 
-    Both predictions come from one call of the network, on twice the batch; once memory does not suffice for that, from two.
+    Both predictions come from one call of the network, on twice the batch; once memory does not suffice for that, from
+    two.
     """
 
     def __init__(

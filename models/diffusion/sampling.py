@@ -64,8 +64,8 @@ def sample_latents(
 ) -> Tensor:
     """Latents like ``noise``, standard normal float32 [b, f, c, h, w].
 
-    ``told``, ``told_nothing``: what the network is told, and what it is told for the prediction that guidance leads away
-    from (`models.diffusion.conditioning`). ``evaluated``: called after each evaluation of the denoiser.
+    ``told``, ``told_nothing``: what the network is told, and what it is told for the prediction that guidance leads
+    away from (`models.diffusion.conditioning`). ``evaluated``: called after each evaluation of the denoiser.
     """
     guided = Guided(preconditioning, net, Guidance.parse(settings.guidance), told, told_nothing)
 

@@ -29,8 +29,8 @@ class Gaussian:
         return self.mean + (self.covariance @ torch.linalg.solve(noisy, (x - self.mean)[:, :, None]))[:, :, 0]
 
     def flow(self, x: Tensor, start: float, end: float) -> Tensor:
-        """Where the probability flow ODE leads ``x`` [b, d] from noise level ``start`` to ``end``: each principal component
-        of x − μ grows like √(λ + σ²)."""
+        """Where the probability flow ODE leads ``x`` [b, d] from noise level ``start`` to ``end``: each principal
+        component of x − μ grows like √(λ + σ²)."""
         variances, axes = torch.linalg.eigh(self.covariance)
         growth = ((variances + end**2) / (variances + start**2)).sqrt()
         return self.mean + (x - self.mean) @ axes * growth @ axes.T

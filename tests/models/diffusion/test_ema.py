@@ -190,7 +190,7 @@ def test_a_folder_without_snapshots_or_with_other_files_is_told(tmp_path: Path) 
     save_file({"a": torch.ones(1)}, tmp_path / "model.safetensors")
     with pytest.raises(DiffusionError, match=r"model\.safetensors: is no snapshot"):
         reconstruct(tmp_path, 0.1)
-    with pytest.raises(DiffusionError, match="between 0 and 0.2887"):
+    with pytest.raises(DiffusionError, match=r"between 0 and 0\.2887"):
         reconstruct(tmp_path, 0.5)
 
 

@@ -14,7 +14,8 @@ from models.diffusion.guidance import Guidance, Guided
 
 
 class Net:
-    """Says, everywhere, the sum of what it is told; remembers the sizes of its batches; ``room``: the largest it can do."""
+    """Says, everywhere, the sum of what it is told; remembers the sizes of its batches; ``room``: the largest it can
+    do."""
 
     def __init__(self, room: int = 1000) -> None:
         self.batches: list[int] = []

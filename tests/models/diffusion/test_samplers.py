@@ -20,7 +20,8 @@ every_sampler = pytest.mark.parametrize("name", SAMPLERS)
 
 
 def error_of(sampler: Sampler, steps: int) -> float:
-    """Largest distance from the exact flow, from σ = 80 to 0.01: not to 0, which every sampler reaches by its own rule."""
+    """Largest distance from the exact flow, from σ = 80 to 0.01: not to 0, which every sampler reaches by its own
+    rule."""
     data = Gaussian.example()
     x = 80 * torch.randn(64, 3, generator=torch.Generator().manual_seed(2), dtype=torch.float64)
     sigmas = karras(steps + 1, 0.01, 80)[:-1]
