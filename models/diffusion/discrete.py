@@ -1,7 +1,8 @@
 """A discrete image model (Stable Diffusion and its kin) read as a denoiser D(x; σ) of the EDM formulation.
 
 Such a model was trained on x_t = √ᾱ_t y + √(1 − ᾱ_t) ε for whole timesteps t. With σ_t = √((1 − ᾱ_t) / ᾱ_t) this is
-x_t = c_in (y + σ_t ε), c_in = 1 / √(1 + σ_t²): the noise of EDM in other units. Between the timesteps ln σ is taken as linear.
+x_t = c_in (y + σ_t ε), c_in = 1 / √(1 + σ_t²): the noise of EDM in other units. Between the timesteps ln σ is taken as
+linear.
 Source: arXiv 2206.00364, table 1, column VP, and appendix C; v-prediction: arXiv 2202.00512, appendix D.
 """
 
@@ -36,9 +37,13 @@ class DiscreteSettings(BaseModel):
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = Field(
         "linear", description="how β rises: itself, its root, or so that ᾱ follows a cosine"
     )
-    trained_betas: tuple[float, ...] | None = Field(None, description="β of every timestep; then the above do not count")
+    trained_betas: tuple[float, ...] | None = Field(
+        None, description="β of every timestep; then the above do not count"
+    )
     prediction_type: Literal["epsilon", "v_prediction"] = Field("epsilon", description="what the network says")
-    rescale_betas_zero_snr: Literal[False] = Field(False, description="the last timestep is noise alone: its σ is infinite")
+    rescale_betas_zero_snr: Literal[False] = Field(
+        False, description="the last timestep is noise alone: its σ is infinite"
+    )
 
     @classmethod
     def from_file(cls, path: Path) -> DiscreteSettings:
@@ -54,7 +59,9 @@ class DiscreteSettings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise DiffusionError(f"{path}: {where}: {first['msg']}; give the scheduler_config.json of the model") from error
+            raise DiffusionError(
+                f"{path}: {where}: {first['msg']}; give the scheduler_config.json of the model"
+            ) from error
 
     def sigmas(self) -> Tensor:
         """σ_t of every timestep, ascending, float64 [t]."""
@@ -78,8 +85,8 @@ class DiscreteSettings(BaseModel):
 class Discrete(Preconditioning):
     """The preconditioning under which a discrete model's network, as it is, gives its own prediction of the clean data.
 
-    Of a v-prediction model it differs from `EDM` with σ_data = 1 in c_noise alone: so its weights go on under `EDM` once the
-    time embedding has learned ¼ ln σ, the first step of arXiv 2311.15127, appendix D.
+    Of a v-prediction model it differs from `EDM` with σ_data = 1 in c_noise alone: so its weights go on under `EDM`
+    once the time embedding has learned ¼ ln σ, the first step of arXiv 2311.15127, appendix D.
     """
 
     def __init__(self, settings: DiscreteSettings) -> None:
@@ -97,7 +104,8 @@ class Discrete(Preconditioning):
         return float(self._log_sigmas[-1].exp())
 
     def timestep(self, sigma: Tensor) -> Tensor:
-        """The timestep, whole or not, at noise levels [b], float32 [b]; the first or last one beyond the model's range."""
+        """The timestep, whole or not, at noise levels [b], float32 [b]; the first or last one beyond the model's
+        range."""
         levels = self._log_sigmas.to(sigma.device)
         wanted = sigma.double().log()
         above = torch.searchsorted(levels, wanted).clamp(1, len(levels) - 1)

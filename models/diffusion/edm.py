@@ -1,8 +1,8 @@
 """The EDM formulation: preconditioning, the distribution of noise levels, the loss.
 
 Source: T. Karras et al., "Elucidating the Design Space of Diffusion-Based Generative Models", arXiv 2206.00364, table 1
-and section 5; with the signs and σ_data = 1 of Stable Video Diffusion, arXiv 2311.15127, appendix D.1. The symbols of both
-papers stand beside the names used here in docs/diffusion_math.md.
+and section 5; with the signs and σ_data = 1 of Stable Video Diffusion, arXiv 2311.15127, appendix D.1. The symbols of
+both papers stand beside the names used here in docs/diffusion_math.md.
 """
 
 from __future__ import annotations
@@ -25,7 +25,9 @@ class NoiseSettings(BaseModel):
 
     p_mean: float = Field(-1.2, description="mean of ln σ, the logarithm of the noise level")
     p_std: float = Field(1.0, gt=0, description="standard deviation of ln σ")
-    sigma_data: float = Field(1.0, gt=0, description="standard deviation of the latents that the preconditioning expects")
+    sigma_data: float = Field(
+        1.0, gt=0, description="standard deviation of the latents that the preconditioning expects"
+    )
     offset: float = Field(0.0, ge=0, description="strength of noise that is constant over a video's channel; 0: none")
 
 
@@ -66,8 +68,9 @@ class Preconditioning(ABC):
     def denoise(self, net: Net, x: Tensor, sigma: Tensor, *, concat: Tensor | None = None, **conditions: Any) -> Tensor:
         """The expected clean latents D(x; σ), [b, f, c, h, w] like ``x``.
 
-        ``x``: noisy latents [b, f, c, h, w]. ``sigma``: [b]. ``concat``: latents [b, f, c', h, w] that the network reads as
-        further channels, as they are: σ is not their noise level. ``conditions``: the network's other arguments.
+        ``x``: noisy latents [b, f, c, h, w]. ``sigma``: [b]. ``concat``: latents [b, f, c', h, w] that the network
+        reads as further channels, as they are: σ is not their noise level. ``conditions``: the network's other
+        arguments.
         """
         sigma = sigma.float()
         scaled = x * per_item(self.c_in(sigma), x)
@@ -80,8 +83,8 @@ class Preconditioning(ABC):
 class EDM(Preconditioning):
     """EDM's preconditioning, with the sign of c_out that Stable Video Diffusion has.
 
-    With σ_data = 1 the network then predicts v of a variance-preserving model (arXiv 2202.00512), so that the weights of a
-    v-prediction image model fit. 1 / c_out² is EDM's weight (σ² + σ_data²) / (σ σ_data)².
+    With σ_data = 1 the network then predicts v of a variance-preserving model (arXiv 2202.00512), so that the weights
+    of a v-prediction image model fit. 1 / c_out² is EDM's weight (σ² + σ_data²) / (σ σ_data)².
     """
 
     def __init__(self, sigma_data: float = 1.0) -> None:
@@ -114,10 +117,9 @@ def sigma_of(drawn: Tensor, p_mean: float, p_std: float) -> Tensor:
     return (p_mean + p_std * drawn).exp()
 
 
-def sample_sigma(
-    seed: int, indices: Sequence[int], p_mean: float, p_std: float, *, purpose: str = "sigma"
-) -> Tensor:
-    """Log-normal noise levels, float32 [b], one for each of ``indices`` (global sample counters), from its own stream."""
+def sample_sigma(seed: int, indices: Sequence[int], p_mean: float, p_std: float, *, purpose: str = "sigma") -> Tensor:
+    """Log-normal noise levels, float32 [b], one for each of ``indices`` (global sample counters), from its own
+    stream."""
     return sigma_of(normal(seed, indices, purpose, ()), p_mean, p_std)
 
 
@@ -126,8 +128,8 @@ def sample_noise(
 ) -> Tensor:
     """Noise of unit variance, float32 [b, f, c, h, w] for ``shape`` (f, c, h, w), each item from its own stream.
 
-    ``offset``: adds this much of one normal number per item and channel, the same in all frames and places: without it a
-    model hardly learns to change a video's mean brightness (N. Guttenberg, "Diffusion with Offset Noise", 2023).
+    ``offset``: adds this much of one normal number per item and channel, the same in all frames and places: without it
+    a model hardly learns to change a video's mean brightness (N. Guttenberg, "Diffusion with Offset Noise", 2023).
     """
     noise = normal(seed, indices, "noise", shape, device)
     if offset:

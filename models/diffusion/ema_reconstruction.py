@@ -11,11 +11,13 @@ import logging
 import math
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
+import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
@@ -100,8 +102,8 @@ def reconstruct(folder: Path, sigma_rel: float, samples: int | None = None) -> d
 def fit(snapshots: Sequence[Snapshot], sigma_rel: float, samples: int) -> tuple[npt.NDArray[np.float64], float]:
     """How much of each snapshot makes the wanted average, [n], summing to 1; and what the fit misses, 0 … 1.
 
-    The shares minimise ∫ (Σ x_i p_i(τ) − p(τ))² dτ; the miss is the root of that over the wanted profile's own norm. Their
-    sum is held at 1, so that a weight that never changed stays what it is.
+    The shares minimise ∫ (Σ x_i p_i(τ) − p(τ))² dτ; the miss is the root of that over the wanted profile's own norm.
+    Their sum is held at 1, so that a weight that never changed stays what it is.
     """
     given = [(one.profile.exponent, one.samples) for one in snapshots]
     wanted = (PowerProfile(sigma_rel).exponent, samples)
@@ -128,14 +130,16 @@ def _inner_product(first: tuple[float, int], second: tuple[float, int]) -> float
 
 def _weighted_sum(snapshots: Sequence[Snapshot], shares: npt.NDArray[np.float64]) -> dict[str, Tensor]:
     """One tensor at a time over all files: no more than one average is in memory."""
-    with safe_open(snapshots[0].path, "pt") as file:
-        names = list(file.keys())
-    total: dict[str, Tensor] = {}
-    for snapshot, share in zip(snapshots, shares.tolist(), strict=True):
-        with safe_open(snapshot.path, "pt") as file:
+    with ExitStack() as stack:
+        files = [stack.enter_context(safe_open(one.path, "pt")) for one in snapshots]
+        names = list(files[0].keys())
+        for snapshot, file in zip(snapshots, files, strict=True):
             if set(file.keys()) != set(names):
                 raise DiffusionError(f"{snapshot.path}: holds weights of another model than {snapshots[0].path.name}")
-            for name in names:
-                part = file.get_tensor(name).double() * share
-                total[name] = part if name not in total else total[name] + part
-    return {name: value.float() for name, value in total.items()}
+        return {
+            name: sum(
+                (file.get_tensor(name).double() * share for file, share in zip(files, shares.tolist(), strict=True)),
+                start=torch.zeros((), dtype=torch.float64),
+            ).float()
+            for name in names
+        }

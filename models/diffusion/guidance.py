@@ -6,7 +6,6 @@ import logging
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -15,8 +14,8 @@ from models.batching import is_out_of_memory
 from models.diffusion.edm import Net, Preconditioning
 from models.diffusion.errors import DiffusionError
 
-Conditions = Mapping[str, Tensor | None]
-"""What a network is told beside the noisy latents, by argument; every tensor is [b, …]."""
+Told = Mapping[str, Tensor]
+"""What a network is told beside the noisy latents: arguments of `Preconditioning.denoise`, each [b, …]."""
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +66,8 @@ class Guidance:
 class Guided:
     """A denoiser that applies guidance: D = D_null + w (D_cond − D_null), w by frame.
 
-    Both predictions come from one call of the network, on twice the batch; once memory does not suffice for that, from two.
+    Both predictions come from one call of the network, on twice the batch; once memory does not suffice for that, from
+    two.
     """
 
     def __init__(
@@ -75,21 +75,21 @@ class Guided:
         preconditioning: Preconditioning,
         net: Net,
         guidance: Guidance,
-        conditions: Conditions,
-        null_conditions: Conditions,
+        told: Told,
+        told_nothing: Told,
     ) -> None:
-        """``conditions`` and ``null_conditions`` have the same names and shapes; the latter is not read without guidance."""
+        """``told`` and ``told_nothing``: same names, same shapes; without guidance the latter is not read."""
         self._preconditioning = preconditioning
         self._net = net
         self._guidance = guidance
-        self._conditions = conditions
-        self._null = null_conditions
+        self._told = told
+        self._told_nothing = told_nothing
         self.in_one_call = True
 
     def __call__(self, x: Tensor, sigma: Tensor) -> Tensor:
         """``x`` [b, f, c, h, w], ``sigma`` [b] -> like ``x``."""
         if self._guidance.is_none:
-            return self._denoise(x, sigma, self._conditions)
+            return self._denoise(x, sigma, self._told)
         null, conditional = self._both(x, sigma)
         scales = self._guidance.scales(x.shape[1]).to(x.device)[:, None, None, None]
         return null + scales * (conditional - null)
@@ -97,29 +97,15 @@ class Guided:
     def _both(self, x: Tensor, sigma: Tensor) -> tuple[Tensor, Tensor]:
         if self.in_one_call:
             try:
-                null, conditional = self._denoise(
-                    torch.cat([x, x]), torch.cat([sigma, sigma]), _joined(self._null, self._conditions)
-                ).chunk(2)
+                both = {name: torch.cat([null, self._told[name]]) for name, null in self._told_nothing.items()}
+                null, conditional = self._denoise(torch.cat([x, x]), torch.cat([sigma, sigma]), both).chunk(2)
                 return null, conditional
             except Exception as error:
                 if not is_out_of_memory(error):
                     raise
             log.warning("memory ran out for guidance in one call; from now on it takes two")
             self.in_one_call = False
-        return self._denoise(x, sigma, self._null), self._denoise(x, sigma, self._conditions)
+        return self._denoise(x, sigma, self._told_nothing), self._denoise(x, sigma, self._told)
 
-    def _denoise(self, x: Tensor, sigma: Tensor, conditions: Conditions) -> Tensor:
-        arguments: dict[str, Any] = dict(conditions)
-        return self._preconditioning.denoise(self._net, x, sigma, **arguments)
-
-
-def _joined(first: Conditions, second: Conditions) -> Conditions:
-    joined: dict[str, Tensor | None] = {}
-    for name, value in first.items():
-        other = second[name]
-        if value is None or other is None:
-            assert value is other
-            joined[name] = None
-        else:
-            joined[name] = torch.cat([value, other])
-    return joined
+    def _denoise(self, x: Tensor, sigma: Tensor, told: Told) -> Tensor:
+        return self._preconditioning.denoise(self._net, x, sigma, **told)

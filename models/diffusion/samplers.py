@@ -16,7 +16,8 @@ Denoiser = Callable[[Tensor, Tensor], Tensor]
 """``x`` [b, f, c, h, w] with noise of level ``sigma`` [b] -> the expected clean latents, like ``x``."""
 
 Sampler = Callable[[Denoiser, Tensor, Tensor], Tensor]
-"""``denoise``, ``x`` at noise level ``sigmas[0]``, ``sigmas`` [n + 1] descending -> ``x`` at ``sigmas[-1]`` (0: clean)."""
+"""``denoise``, ``x`` at noise level ``sigmas[0]``, ``sigmas`` [n + 1] descending -> ``x`` at ``sigmas[-1]`` (0:
+clean)."""
 
 
 def euler(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
@@ -47,8 +48,9 @@ def heun(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
 def dpmpp_2m(denoise: Denoiser, x: Tensor, sigmas: Tensor) -> Tensor:
     """DPM-Solver++(2M), order 2 with one evaluation a step: the denoiser is extrapolated from its last two values.
 
-    With λ = −ln σ and h the step in λ: x' = (σ'/σ) x − (e^(−h) − 1) D, where D is the line through this step's and the last
-    step's denoised, taken at the step's middle; in the first step, and in the one to 0, this step's denoised itself.
+    With λ = −ln σ and h the step in λ: x' = (σ'/σ) x − (e^(−h) − 1) D, where D is the line through this step's and the
+    last step's denoised, taken at the step's middle; in the first step, and in the one to 0, this step's denoised
+    itself.
     Source: C. Lu et al., arXiv 2211.01095, algorithm 2, with α = 1.
     """
     last: Tensor | None = None
