@@ -6,6 +6,7 @@ The shape of the loop is that of "Analyzing and Improving the Training Dynamics 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,8 @@ from typing import Any
 import torch
 
 from models.diffusion.data import Batch
-from models.diffusion.errors import DiffusionError
+from models.diffusion.ema import PowerProfile
+from models.diffusion.ema_reconstruction import save_snapshot
 from models.diffusion.recipe import Recipe
 from models.diffusion.train.checkpoint import save
 from models.diffusion.train.distributed import World
@@ -21,12 +23,14 @@ from models.diffusion.train.folder import RECIPE, SNAPSHOTS
 from models.diffusion.train.log import Log
 from models.diffusion.train.meters import Clock, LossMeter
 from models.diffusion.train.optimizer import learning_rate
+from models.diffusion.train.parallel import whole_on_cpu
 from models.diffusion.train.peak import peak_flops
 from models.diffusion.train.setup import Job, set_up
 from models.diffusion.train.step import take_step
 from models.diffusion.train.stopping import StopRequest
 from models.diffusion.train.validation import validate
 from models.diffusion.train.watcher import Watcher
+from models.diffusion.train.writing import on_main
 
 
 def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, watcher: Watcher) -> bool:
@@ -143,7 +147,12 @@ class _Loop:
         self.clock.read()
 
     def _snapshot(self) -> None:
-        ...
+        for profile in self.recipe.ema.profiles():
+            if isinstance(profile, PowerProfile):
+                weights = whole_on_cpu(self.training.ema.weights(profile.name), self.world)
+                folder = self.output / SNAPSHOTS
+                write = partial(save_snapshot, folder, profile, self.state.samples, weights)
+                on_main(write, str(folder), self.world)
 
     def _save(self) -> None:
         if self.saved_samples == self.state.samples:
