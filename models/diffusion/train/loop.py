@@ -43,6 +43,8 @@ def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wat
             finite any more, or a checkpoint cannot be written.
     """
     stop = StopRequest(output)
+    if world.is_main:
+        _make_ready(output, stop)
     with stop.listening():
         job = set_up(recipe, shards, output, world, watcher)
         loop = _Loop(job, output, world, watcher, stop)
@@ -50,6 +52,14 @@ def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wat
             return loop.run()
         finally:
             loop.close()
+
+
+def _make_ready(output: Path, stop: StopRequest) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        stop.file.unlink(missing_ok=True)
+    except OSError as error:
+        raise DiffusionError(f"--output {output}: cannot be written to: {error.strerror}") from error
 
 
 class _Loop:
