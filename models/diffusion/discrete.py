@@ -36,13 +36,9 @@ class DiscreteSettings(BaseModel):
     beta_schedule: Literal["linear", "scaled_linear", "squaredcos_cap_v2"] = Field(
         "linear", description="how β rises: itself, its root, or so that ᾱ follows a cosine"
     )
-    trained_betas: tuple[float, ...] | None = Field(
-        None, description="β of every timestep; then the above do not count"
-    )
+    trained_betas: tuple[float, ...] | None = Field(None, description="β of every timestep; then the above do not count")
     prediction_type: Literal["epsilon", "v_prediction"] = Field("epsilon", description="what the network says")
-    rescale_betas_zero_snr: Literal[False] = Field(
-        False, description="the last timestep is noise alone: its σ is infinite"
-    )
+    rescale_betas_zero_snr: Literal[False] = Field(False, description="the last timestep is noise alone: its σ is infinite")
 
     @classmethod
     def from_file(cls, path: Path) -> DiscreteSettings:
@@ -58,9 +54,7 @@ class DiscreteSettings(BaseModel):
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(map(str, first["loc"])) or "the file"
-            raise DiffusionError(
-                f"{path}: {where}: {first['msg']}; give the scheduler_config.json of the model"
-            ) from error
+            raise DiffusionError(f"{path}: {where}: {first['msg']}; give the scheduler_config.json of the model") from error
 
     def sigmas(self) -> Tensor:
         """σ_t of every timestep, ascending, float64 [t]."""

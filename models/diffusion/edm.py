@@ -25,9 +25,7 @@ class NoiseSettings(BaseModel):
 
     p_mean: float = Field(-1.2, description="mean of ln σ, the logarithm of the noise level")
     p_std: float = Field(1.0, gt=0, description="standard deviation of ln σ")
-    sigma_data: float = Field(
-        1.0, gt=0, description="standard deviation of the latents that the preconditioning expects"
-    )
+    sigma_data: float = Field(1.0, gt=0, description="standard deviation of the latents that the preconditioning expects")
     offset: float = Field(0.0, ge=0, description="strength of noise that is constant over a video's channel; 0: none")
 
 
@@ -116,7 +114,9 @@ def sigma_of(drawn: Tensor, p_mean: float, p_std: float) -> Tensor:
     return (p_mean + p_std * drawn).exp()
 
 
-def sample_sigma(seed: int, indices: Sequence[int], p_mean: float, p_std: float, *, purpose: str = "sigma") -> Tensor:
+def sample_sigma(
+    seed: int, indices: Sequence[int], p_mean: float, p_std: float, *, purpose: str = "sigma"
+) -> Tensor:
     """Log-normal noise levels, float32 [b], one for each of ``indices`` (global sample counters), from its own stream."""
     return sigma_of(normal(seed, indices, purpose, ()), p_mean, p_std)
 
