@@ -47,8 +47,8 @@ class Buckets:
 
 def sort_clips(shards: Shards, settings: DataSettings) -> Buckets:
     """Each clip goes to the nearest of the sizes, and there to the largest number of frames that it has at any of the
-    rates. Held out are those whose ids have the lowest CRC-32, of the clips that are long enough for ``settings.frames``
-    where there are enough of them."""
+    rates. Held out are those whose ids have the lowest CRC-32, of the clips that are long enough for
+    ``settings.frames`` where there are enough of them."""
     facts = shards.facts
     fps, num_frames = facts["fps"], facts["num_frames"]
     size = nearest_sizes(facts["height"], facts["width"], settings.sizes)
@@ -86,7 +86,8 @@ def grid_points(
 def read_rate(fps: npt.NDArray[np.float64] | float, rate: float) -> npt.NDArray[np.float64]:
     """Frames per second at which clips of ``fps`` are read: ``rate``, or their own where they have no more."""
     own = np.asarray(fps, np.float64)
-    return np.where(own < rate * SAME_RATE, own, rate)
+    read: npt.NDArray[np.float64] = np.where(own < rate * SAME_RATE, own, rate)
+    return read
 
 
 def nearest_sizes(
@@ -96,7 +97,8 @@ def nearest_sizes(
     with np.errstate(invalid="ignore", divide="ignore"):
         aspect = np.log(widths / heights)
         distances = np.stack([np.abs(aspect - math.log(width / height)) for height, width in sizes])
-    return np.argmin(np.nan_to_num(np.round(distances, 9), nan=np.inf, posinf=np.inf), axis=0)
+    nearest: Numbers = np.argmin(np.nan_to_num(np.round(distances, 9), nan=np.inf, posinf=np.inf), axis=0)
+    return nearest
 
 
 def _cropped(
@@ -105,7 +107,8 @@ def _cropped(
     """Share of each picture that is cut off."""
     aspect = widths / heights
     wanted = np.array([width / height for height, width in sizes])[chosen]
-    return 1 - np.minimum(aspect / wanted, wanted / aspect)
+    kept: npt.NDArray[np.float64] = np.minimum(aspect / wanted, wanted / aspect)
+    return 1 - kept
 
 
 def _held_out(

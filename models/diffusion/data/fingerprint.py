@@ -54,9 +54,7 @@ def told(
 def obstacle(settings: DataSettings) -> str | None:
     """Why latents cannot be cached for these settings, in words; None where they can."""
     if settings.crop != "center":
-        return (
-            "latents cannot be cached with data.crop: random, which cuts a clip differently each time; set it to center"
-        )
+        return "latents cannot be cached with data.crop: random, as a clip is cut anew each time; set it to center"
     if settings.horizontal_flip:
         return "latents cannot be cached with data.horizontal_flip: true; set it to false"
     return None

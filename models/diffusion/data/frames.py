@@ -29,7 +29,7 @@ def open_clip(media: BinaryIO) -> Iterator[tuple[InputContainer, VideoStream]]:
         ClipError: it is no such file.
     """
     try:
-        container = av.open(media, options=_OPTIONS, metadata_errors="replace", buffer_size=_BUFFER)
+        container = av.open(media, "r", options=_OPTIONS, metadata_errors="replace", buffer_size=_BUFFER)
     except (av.FFmpegError, OSError, ValueError) as error:
         raise ClipError(f"cannot be opened as video: {_reason(error)}") from error
     with container:

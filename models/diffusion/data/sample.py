@@ -48,8 +48,8 @@ class SampleReader:
         self._latents = latents
 
     def read(self, bucket: Bucket, place: int, index: int) -> tuple[Sample, list[Broken]]:
-        """Sample number ``index``, of the clip at ``place`` of the bucket. Where that cannot be read it is another clip of the
-        bucket, which follows from the seed and ``index``; also gives the clips that could not be read.
+        """Sample number ``index``, of the clip at ``place`` of the bucket. Where that cannot be read it is another clip
+        of the bucket, which follows from the seed and ``index``; also gives the clips that could not be read.
 
         Raises:
             DataError: none of ten clips can be read.

@@ -26,7 +26,7 @@ class DataSettings(BaseModel):
     )
     other_fps: tuple[float, ...] = Field(
         (),
-        description="more rates: each sample is read at one of them and `fps`, drawn from those that the clip allows",
+        description="more rates: a sample is read at one of them and `fps`, drawn from those that the clip allows",
     )
     sizes: tuple[Size, ...] = Field(
         ((256, 384),),

@@ -30,10 +30,10 @@ log = logging.getLogger(__name__)
 class TrainingData:
     """Clips of packed shards as batches, in an order that is a pure function of (seed, sample counter).
 
-    The samples of all ranks are counted together. Micro-batch m holds the samples m · batch_size … (m + 1) · batch_size − 1
-    and goes to rank m mod world_size; ``group_size`` samples, a whole number of micro-batches of every rank, are of one
-    bucket. The order follows from the seed, ``group_size``, the settings and the shards: the number of ranks may change
-    between runs, as may the batch size.
+    The samples of all ranks are counted together. Micro-batch m holds the samples m · batch_size …
+    (m + 1) · batch_size − 1 and goes to rank m mod world_size; ``group_size`` samples, a whole number of micro-batches
+    of every rank, are of one bucket. The order follows from the seed, ``group_size``, the settings and the shards: the
+    number of ranks may change between runs, as may the batch size.
     """
 
     def __init__(
@@ -51,8 +51,8 @@ class TrainingData:
         """``shards``: folders or URLs; ``encoders``: None never to use cached latents.
 
         Raises:
-            DataError: the shards cannot be used, no clip of them suits the settings, or cached latents are wanted and not
-                there.
+            DataError: the shards cannot be used, no clip of them suits the settings, or cached latents are wanted and
+                not there.
         """
         self._settings = settings
         self._batch_size = batch_size
@@ -61,8 +61,8 @@ class TrainingData:
         self._group_size = group_size or batch_size * world_size
         if self._group_size % (batch_size * world_size):
             raise DataError(
-                f"a group of {self._group_size} samples cannot be dealt to {world_size} ranks in batches of {batch_size}: "
-                "choose sizes that divide it"
+                f"a group of {self._group_size} samples cannot be dealt to {world_size} ranks in batches of "
+                f"{batch_size}; choose sizes that divide it"
             )
         self._shards = Shards(shards, settings.extra)
         self._check_captions()
@@ -116,7 +116,8 @@ class TrainingData:
     def motion_scores(self) -> Floats:
         """The measured motion of all clips that are trained on, float32 [n]; NaN where a clip has no score."""
         rows = np.concatenate([bucket.rows for bucket in self._buckets.training])
-        return self._shards.numbers[MOTION][rows].astype(np.float32)
+        scores: Floats = self._shards.numbers[MOTION][rows].astype(np.float32)
+        return scores
 
     def batches(self, start: int) -> Iterator[Batch]:
         """This rank's batches from the sample ``start`` (of all ranks) on, without end. Beginning later costs nothing.
@@ -128,8 +129,8 @@ class TrainingData:
         """
         if start % (self._batch_size * self._world_size):
             raise DataError(
-                f"sample {start} is not the first of a step of {self._world_size} ranks in batches of {self._batch_size}; "
-                "resume with the sizes that the training had"
+                f"sample {start} is not the first of a step of {self._world_size} ranks in batches of "
+                f"{self._batch_size}; resume with the sizes that the training had"
             )
         first = start // self._batch_size + self._rank
         batches = MicroBatches(self._order, list(self._buckets.training), self._reader, self._batch_size)
@@ -150,8 +151,8 @@ class TrainingData:
             yield batch
 
     def held_out(self) -> list[Batch]:
-        """The clips that are kept from the training, the same samples every time and on every rank; those that cannot be read
-        are missing."""
+        """The clips that are kept from the training, the same samples every time and on every rank; those that cannot be
+        read are missing."""
         found, index = [], 0
         for bucket in self._buckets.held_out:
             samples = []
