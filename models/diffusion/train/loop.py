@@ -5,7 +5,7 @@ The shape of the loop is that of "Analyzing and Improving the Training Dynamics 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -13,7 +13,6 @@ from typing import Any
 
 import torch
 
-from models.diffusion.data import Batch
 from models.diffusion.ema import PowerProfile
 from models.diffusion.ema_reconstruction import save_snapshot
 from models.diffusion.recipe import Recipe
@@ -78,11 +77,11 @@ class _Loop:
         if self.world.is_main:
             self.recipe.save(self.output / RECIPE)
             self.watcher.started(self.state, self.recipe.training.steps, self.job.about)
-        steps = self._steps()
+        batches = self.job.data.batches(self.state.samples)
         self.clock.read()
         while self.state.samples < total:
             with self.clock.waiting():
-                parts = next(steps)
+                parts = list(islice(batches, self.job.parts_per_step))
             samples, stopping = self.world.sum([sum(map(len, parts)), self.stop.is_made()])
             if stopping:
                 return self._stopped()
@@ -96,15 +95,8 @@ class _Loop:
         return True
 
     def close(self) -> None:
-        self.job.data.close()
         if self.log is not None:
             self.log.close()
-
-    def _steps(self) -> Iterator[list[Batch]]:
-        """This rank's parts of each step."""
-        batches = self.job.data.batches(self.state.samples)
-        while True:
-            yield list(islice(batches, self.job.parts_per_step))
 
     def _look_up(self) -> None:
         """What is due after this step."""

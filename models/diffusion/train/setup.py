@@ -32,10 +32,11 @@ from models.diffusion.train.folder import CONDITIONING, WEIGHTS_NAME, Checkpoint
 from models.diffusion.train.objective import Objective
 from models.diffusion.train.optimizer import choose_trainable, make_optimizer
 from models.diffusion.train.parallel import parallel, unwrapped
-from models.diffusion.train.start import buckets_at_start, start_weights
+from models.diffusion.train.start import buckets_at_start, load_start
 from models.diffusion.train.state import TrainState
 from models.diffusion.train.watcher import Watcher
-from models.diffusion.unet.flops import forward_flops
+from models.diffusion.unet.flops import flops
+from models.diffusion.unet.inflate import start_as_identity
 from models.diffusion.unet.model import VideoUNet
 
 
@@ -52,7 +53,7 @@ class Job:
     objective: Objective
     data: TrainingData
     parts_per_step: int
-    forward_flops: float
+    forward_flops: int
     about: Mapping[str, str]
     data_facts: Mapping[str, Any]
 
@@ -85,12 +86,7 @@ def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wa
     if checkpoint is not None:
         check_same_model(recipe, checkpoint)
     _say(world, watcher, "building the network")
-    torch.manual_seed(recipe.seed)
-    network = VideoUNet(recipe.unet)
-    if checkpoint is not None:
-        network.load_state_dict(load_weights(checkpoint.unet / WEIGHTS_NAME))
-    elif recipe.start.checkpoint is not None:
-        network.load_state_dict(start_weights(network, recipe.start, recipe.conditioning))
+    network = _network(recipe, checkpoint)
     training = _training(network, recipe, world)
     if checkpoint is not None:
         restore(training, checkpoint, world)
@@ -106,10 +102,10 @@ def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wa
         stills_only=_stills_only(recipe),
     )
     height, width = (side // autoencoder.factor for side in recipe.data.size)
-    flops = forward_flops(recipe.unet, recipe.data.frames, height, width, conditioning.null_context.shape[1])
+    forward = flops(recipe.unet, recipe.data.frames, height, width, conditioning.null_context.shape[1])
     facts = {"shards": list(shards), "manifest_sha256": data.manifest_sha256}
     about = _about(recipe, world, data, network, checkpoint, parts, micro_batch)
-    return Job(recipe, training, objective, data, parts, flops, about, facts)
+    return Job(recipe, training, objective, data, parts, forward, about, facts)
 
 
 def accumulation(recipe: Recipe, world: World) -> tuple[int, int]:
@@ -127,6 +123,19 @@ def accumulation(recipe: Recipe, world: World) -> tuple[int, int]:
             f"be a multiple of {micro * world.size}"
         )
     return batch // (micro * world.size), micro
+
+
+def _network(recipe: Recipe, checkpoint: Checkpoint | None) -> VideoUNet:
+    """The same on every rank. Temporal layers that are not read from anywhere begin as the identity."""
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(recipe.seed)
+        network = VideoUNet(recipe.unet)
+    start_as_identity(network)
+    if checkpoint is not None:
+        network.load_state_dict(load_weights(checkpoint.unet / WEIGHTS_NAME))
+    elif recipe.start.checkpoint is not None:
+        load_start(network, recipe.start, recipe.conditioning)
+    return network
 
 
 def _training(network: VideoUNet, recipe: Recipe, world: World) -> Training:

@@ -22,19 +22,18 @@ from models.diffusion.train.folder import (
     whole_checkpoints,
 )
 from models.diffusion.train.settings import StartSettings
-from models.diffusion.unet.checkpoint import read_weights
-from models.diffusion.unet.inflate import IMAGE_CLASS, inflated
+from models.diffusion.unet.inflate import config_of_image_unet, fill
 from models.diffusion.unet.model import VideoUNet
+from models.diffusion.unet.weight_files import WeightFiles
 
 RAW = "raw"
+_IMAGE_MODEL = "UNet2DConditionModel"
 # The numbers that the published SVD checkpoints are told.
 _PUBLISHED_MICRO = ("fps", "motion_bucket", "augmentation")
 
 
-def start_weights(
-    network: VideoUNet, start: StartSettings, conditioning: ConditioningSettings
-) -> dict[str, torch.Tensor]:
-    """The state dict to begin with. ``start.checkpoint`` is given.
+def load_start(network: VideoUNet, start: StartSettings, conditioning: ConditioningSettings) -> None:
+    """Give ``network`` the weights of ``start.checkpoint``, which is given.
 
     Input channels and micro-conditions that the checkpoint does not know begin with zero weights, so that they change
     nothing at first: an image-to-video model may start from a text-to-video one. Temporal layers that an image model does
@@ -46,17 +45,27 @@ def start_weights(
     path = Path(start.checkpoint or "")
     own = _own(path)
     if own is not None:
-        file = own.unet if start.weights == RAW else own.average(start.weights)
-        weights = read_weights(own.unet) if start.weights == RAW else load_weights(file)
+        raw = start.weights == RAW
+        weights = _read(own.unet) if raw else load_weights(own.average(start.weights))
         known = Conditioning.load(own.path / CONDITIONING, torch.zeros(1, 1, 1)).settings.micro
-        return _fitted(weights, network, known, conditioning, path)
+        network.load_state_dict(_fitted(weights, network, known, conditioning, path))
+        return
     if start.weights != RAW:
-        raise DiffusionError(f"start.weights: {start.weights}: only checkpoints of this trainer have averages; {path} is none")
+        raise DiffusionError(
+            f"start.weights: {start.weights}: only checkpoints of this trainer have averages, and {path} is none"
+        )
     folder = path if (path / CONFIG_NAME).is_file() else path / UNET
     config = _config(folder, path)
-    if config.get("_class_name") == IMAGE_CLASS:
-        return inflated(folder, network)
-    return _fitted(read_weights(folder), network, _PUBLISHED_MICRO, conditioning, path)
+    if config.get("_class_name") != _IMAGE_MODEL:
+        network.load_state_dict(_fitted(_read(folder), network, _PUBLISHED_MICRO, conditioning, path))
+        return
+    wanted = config_of_image_unet(config, str(folder / CONFIG_NAME)).resnet_norm_eps
+    if network.config.resnet_norm_eps != wanted:
+        raise DiffusionError(
+            f"start.checkpoint: {path}: an image UNet, whose ResNets compute with another epsilon: set "
+            f"unet.resnet_norm_eps to {wanted:g}"
+        )
+    fill(network, _read(folder), str(folder))
 
 
 def buckets_at_start(start: StartSettings, conditioning: ConditioningSettings) -> MotionBuckets | None:
@@ -80,6 +89,10 @@ def _own(path: Path) -> Checkpoint | None:
             raise DiffusionError(f"start.checkpoint: {path}: holds no whole checkpoint")
         return checkpoints[-1]
     return None
+
+
+def _read(folder: Path) -> dict[str, torch.Tensor]:
+    return dict(WeightFiles(folder).read(torch.float32, "cpu"))
 
 
 def _config(folder: Path, path: Path) -> dict[str, Any]:
