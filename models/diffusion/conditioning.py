@@ -110,8 +110,8 @@ class Conditioning:
     ) -> torch.Tensor:
         """The numbers (B, n), float32, raw; NaN, or a value that is not given, counts as unknown: `UNKNOWN`.
 
-        ``fps``: (B,), told as fps − 1 as the SVD checkpoints expect it; ``motion_bucket``: (B,); ``augmentation``: (B,),
-        σ of the noise on the conditioning frame; ``extra``: (B,) or (B, k) each.
+        ``fps``: (B,), told as fps − 1 as the SVD checkpoints expect it; ``motion_bucket``: (B,);
+        ``augmentation``: (B,), σ of the noise on the conditioning frame; ``extra``: (B,) or (B, k) each.
         """
         told = {FPS: fps - 1, MOTION: motion_bucket, AUGMENTATION: augmentation, **(extra or {})}
         columns = []

@@ -24,7 +24,7 @@ def item_generator(seed: int, index: int, purpose: str) -> np.random.Generator:
 def normal(
     seed: int, indices: Sequence[int], purpose: str, shape: Sequence[int], device: torch.device | str = "cpu"
 ) -> torch.Tensor:
-    """Standard normal noise (len(indices), \\*shape), float32. A GPU draws its own numbers, other than those of a CPU."""
+    """Standard normal noise (len(indices), \\*shape), float32. A GPU draws other numbers than a CPU."""
     if torch.device(device).type != "cuda":
         drawn = [item_generator(seed, index, purpose).standard_normal(tuple(shape), np.float32) for index in indices]
         return torch.from_numpy(np.stack(drawn)).to(device)

@@ -37,8 +37,8 @@ def _sized(values: Any) -> Any:
 class Recipe(BaseModel):
     """Everything that a training follows from, beside the shards.
 
-    ``unet``: ``size`` names one of `SIZES`; other fields change it. Its channels, the width of its context and the number
-    of its micro-conditions follow from autoencoder, encoder and conditioning: see `unet_config`.
+    ``unet``: ``size`` names one of `SIZES`; other fields change it. Its channels, the width of its context and the
+    number of its micro-conditions follow from autoencoder, encoder and conditioning: see `unet_config`.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)

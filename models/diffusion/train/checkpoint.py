@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-import torch.distributed.checkpoint as dcp
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import nn
 from torch.distributed.checkpoint.api import CheckpointException
+from torch.distributed.checkpoint.state_dict_loader import load as load_sharded
+from torch.distributed.checkpoint.state_dict_saver import save as save_sharded
 from torch.distributed.checkpoint.state_dict import get_optimizer_state_dict, set_optimizer_state_dict
 from torch.distributed.tensor import DTensor, distribute_tensor
 
@@ -48,7 +49,7 @@ _OPTIMIZER = "optimizer"
 
 @dataclass(frozen=True)
 class Training:
-    """Everything that changes while a model is trained. ``network`` is wrapped for several processes where there are."""
+    """Everything that changes while a model is trained; ``network`` is wrapped where several processes share it."""
 
     network: nn.Module
     optimizer: torch.optim.Optimizer
@@ -78,7 +79,7 @@ def save(
         hashes = _write_weights(training, aside, world, recipe, conditioning)
         _write_optimizer(training, aside, world)
         told = {**training.state.to_dict(), "data": dict(data), "sha256": hashes}
-        on_main(lambda: publish(aside, output, told), str(aside), world)
+        on_main(partial(publish, aside, output, told), str(aside), world)
     except SaveError:
         shutil.rmtree(aside, ignore_errors=True)
         raise
@@ -120,7 +121,7 @@ def _write_optimizer(training: Training, aside: Path, world: World) -> None:
     state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
     problem = None
     try:
-        dcp.save(state, checkpoint_id=aside / STATE, process_group=world.control)
+        save_sharded(state, checkpoint_id=aside / STATE, process_group=world.control)
     except (OSError, CheckpointException) as error:
         problem = reason(error)
     check(problem, str(aside), world)
@@ -143,7 +144,7 @@ def restore(training: Training, checkpoint: Checkpoint, world: World) -> None:
     training.ema.load_state_dict(averages)
     state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
     try:
-        dcp.load(state, checkpoint_id=checkpoint.state, process_group=world.control)
+        load_sharded(state, checkpoint_id=checkpoint.state, process_group=world.control)
     except (OSError, CheckpointException, ValueError, RuntimeError) as error:
         raise DiffusionError(f"{checkpoint.state}: the optimizer's state cannot be read: {reason(error)}") from error
     set_optimizer_state_dict(training.network, training.optimizer, state[_OPTIMIZER])

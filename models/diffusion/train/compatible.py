@@ -25,8 +25,8 @@ def check_same_model(recipe: Recipe, checkpoint: Checkpoint) -> None:
         if difference is not None:
             key, old, new = difference
             raise DiffusionError(
-                f"{checkpoint.path}: a checkpoint of another model: {key} is {old} there and {new} in the recipe; train "
-                "into another --output, or with the recipe that the checkpoint was made with (recipe.json in it)"
+                f"{checkpoint.path}: a checkpoint of another model: {key} is {old} there and {new} in the recipe; "
+                "train into another --output, or with the recipe that the checkpoint was made with (recipe.json in it)"
             )
 
 

@@ -74,7 +74,7 @@ def joined(device: Device = "auto", given: torch.device | None = None) -> Iterat
     if not dist.is_initialized() or dist.get_world_size() == 1:
         yield World(chosen)
     else:
-        control = dist.new_group(backend="gloo", timeout=PATIENCE)
+        control: Any = dist.new_group(backend="gloo", timeout=PATIENCE)
         yield World(chosen, dist.get_rank(), dist.get_world_size(), control)
     if mine:
         dist.destroy_process_group()

@@ -15,6 +15,7 @@ import torch
 
 from models.diffusion.ema import PowerProfile
 from models.diffusion.ema_reconstruction import save_snapshot
+from models.diffusion.errors import DiffusionError
 from models.diffusion.recipe import Recipe
 from models.diffusion.train.checkpoint import save
 from models.diffusion.train.distributed import World

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 
 import torch
 
@@ -16,7 +17,7 @@ BAND_EDGES = (0.05, 0.2, 0.5, 1.0, 2.0, 5.0, 20.0)
 
 def band_names(edges: Sequence[float] = BAND_EDGES) -> list[str]:
     """``<0.05``, ``0.05-0.2``, …, ``>20``."""
-    middle = [f"{low:g}-{high:g}" for low, high in zip(edges, edges[1:], strict=False)]
+    middle = [f"{low:g}-{high:g}" for low, high in pairwise(edges)]
     return [f"<{edges[0]:g}", *middle, f">{edges[-1]:g}"]
 
 

@@ -78,7 +78,7 @@ class Objective:
         pixels = _pixels(batch)
         count, frames = pixels.shape[:2]
         encoded = self._encoded(pixels.flatten(0, 1).to(self.device, non_blocking=True))
-        return encoded.unflatten(0, (count, frames))
+        return encoded.reshape(count, frames, *encoded.shape[1:])
 
     def _context(self, batch: Batch) -> torch.Tensor:
         of_image = self.conditioning.settings.context == "image"

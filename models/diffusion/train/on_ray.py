@@ -41,7 +41,7 @@ def train_on_ray(recipe: Recipe, shards: Sequence[str], output: Path, workers: W
     from ray.train.torch import TorchConfig, TorchTrainer
 
     resources = {"CPU": workers.cpus, **({"GPU": 1.0} if workers.gpus else {})}
-    count = workers.most if workers.least == workers.most else (workers.least, workers.most)
+    count: Any = workers.most if workers.least == workers.most else (workers.least, workers.most)
     stop = _StopEverywhere(output)
     told = {
         "recipe": recipe.model_dump_json(),
@@ -49,8 +49,9 @@ def train_on_ray(recipe: Recipe, shards: Sequence[str], output: Path, workers: W
         "output": str(output.resolve()),
         "device": "cuda" if workers.gpus else "cpu",
     }
-    trainer = TorchTrainer(
-        _work,
+    work: Any = _work
+    trainer: Any = TorchTrainer(
+        work,
         train_loop_config=told,
         torch_config=TorchConfig(backend="nccl" if workers.gpus else "gloo"),
         scaling_config=ScalingConfig(num_workers=count, use_gpu=workers.gpus, resources_per_worker=resources),

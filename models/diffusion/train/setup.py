@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from models.diffusion.autoencoder import Autoencoder, autoencoder_identity, load_autoencoder
+from models.diffusion.autoencoder import autoencoder_identity, load_autoencoder
 from models.diffusion.conditioning import Conditioning
 from models.diffusion.data import Encoders, TrainingData
 from models.diffusion.ema import Ema
@@ -44,8 +44,8 @@ from models.diffusion.unet.model import VideoUNet
 class Job:
     """A training that is ready for its next step.
 
-    ``parts_per_step``: micro-batches of one rank; ``forward_flops``: of the network for one sample; ``about``: facts for
-    a person; ``data_facts``: what the shards are, for checkpoints.
+    ``parts_per_step``: micro-batches of one rank; ``forward_flops``: of the network for one sample; ``about``: facts
+    for a person; ``data_facts``: what the shards are, for checkpoints.
     """
 
     recipe: Recipe
@@ -119,8 +119,8 @@ def accumulation(recipe: Recipe, world: World) -> tuple[int, int]:
         micro = max(batch // world.size, 1)
     if batch % (micro * world.size):
         raise DiffusionError(
-            f"training.batch_size {batch} cannot be dealt to {world.size} processes in micro-batches of {micro}: it should "
-            f"be a multiple of {micro * world.size}"
+            f"training.batch_size {batch} cannot be dealt to {world.size} processes in micro-batches of {micro}: it "
+            f"should be a multiple of {micro * world.size}"
         )
     return batch // (micro * world.size), micro
 

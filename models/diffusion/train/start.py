@@ -36,8 +36,8 @@ def load_start(network: VideoUNet, start: StartSettings, conditioning: Condition
     """Give ``network`` the weights of ``start.checkpoint``, which is given.
 
     Input channels and micro-conditions that the checkpoint does not know begin with zero weights, so that they change
-    nothing at first: an image-to-video model may start from a text-to-video one. Temporal layers that an image model does
-    not have begin as the identity.
+    nothing at first: an image-to-video model may start from a text-to-video one. Temporal layers that an image model
+    does not have begin as the identity.
 
     Raises:
         DiffusionError: there is no such checkpoint, or it is of another shape.
@@ -115,20 +115,22 @@ def _fitted(
 ) -> dict[str, torch.Tensor]:
     """``weights`` with zeros for what the checkpoint was never told; ``known``: the micro-conditions it was told."""
     wanted = network.state_dict()
-    weights = dict(weights)
-    weights["conv_in.weight"] = _more_inputs(weights.get("conv_in.weight"), wanted["conv_in.weight"])
+    fitted: dict[str, torch.Tensor | None] = dict(weights)
+    fitted["conv_in.weight"] = _more_inputs(weights.get("conv_in.weight"), wanted["conv_in.weight"])
     name = "add_embedding.linear_1.weight"
     width = network.config.addition_time_embed_dim
-    weights[name] = _by_micro(weights.get(name), wanted[name], known, conditioning.micro, width)
+    fitted[name] = _by_micro(weights.get(name), wanted[name], known, conditioning.micro, width)
+    complete: dict[str, torch.Tensor] = {}
     for key, tensor in wanted.items():
-        found = weights.get(key)
+        found = fitted.get(key)
         if found is None or found.shape != tensor.shape:
             has = "no such weights" if found is None else f"the shape {tuple(found.shape)}"
             raise DiffusionError(
                 f"start.checkpoint: {path}: of another shape than the recipe's unet: {key} has {has} there and "
                 f"{tuple(tensor.shape)} in the recipe; give the recipe the checkpoint's unet"
             )
-    return {key: weights[key] for key in wanted}
+        complete[key] = found
+    return complete
 
 
 def _more_inputs(saved: torch.Tensor | None, wanted: torch.Tensor) -> torch.Tensor | None:
@@ -146,7 +148,7 @@ def _by_micro(
     """The columns of each micro-condition at its place; zeros for those that are new: (out, n × width)."""
     if saved is None or saved.shape[0] != wanted.shape[0] or saved.shape[1] != sum(_columns(known, width).values()):
         return saved
-    columns = dict(zip(known, saved.split(list(_columns(known, width).values()), dim=1), strict=True))
+    columns = dict(zip(known, torch.split(saved, list(_columns(known, width).values()), dim=1), strict=True))
     rows = saved.shape[0]
     parts = [columns.get(name, saved.new_zeros(rows, count)) for name, count in _columns(told, width).items()]
     return torch.cat(parts, dim=1)

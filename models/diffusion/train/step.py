@@ -44,7 +44,7 @@ def take_step(
         with gradients_kept_here(training.network, keep=number < len(parts) - 1):
             sigma, losses = objective.losses(training.network, batch)
             # DDP and FSDP2 divide the sum of the ranks' gradients by their number.
-            (losses.sum() * (world.size / samples)).backward()
+            torch.autograd.backward(losses.sum() * (world.size / samples))
         told.append((batch, losses.detach()))
         meter.add(sigma, losses)
     norm = clip_gradients(training.network.parameters(), settings.clip_norm)

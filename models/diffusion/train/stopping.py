@@ -30,12 +30,12 @@ class StopRequest:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """SIGTERM and SIGINT ask to stop, instead of ending the process; a second Ctrl-C ends it. Outside the main thread
-        they do as before."""
+        """SIGTERM and SIGINT ask to stop, instead of ending the process; a second Ctrl-C ends it. Outside the main
+        thread they do as before."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        before: dict[int, Any] = {}
+        before: dict[signal.Signals, Any] = {}
         for number in (signal.SIGTERM, signal.SIGINT):
             before[number] = signal.signal(number, self._heard)
         try:

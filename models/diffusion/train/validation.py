@@ -70,7 +70,7 @@ def held_out_losses(
 
 @torch.no_grad()
 def _write_videos(job: Job, output: Path, world: World) -> None:
-    settings, objective = job.recipe.validation, job.objective
+    settings = job.recipe.validation
     together = isinstance(job.training.network, FSDPModule)
     folder = output / SAMPLES / f"{job.training.state.samples:012d}"
     for number, prompt in enumerate(settings.prompts):

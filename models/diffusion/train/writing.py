@@ -19,7 +19,7 @@ class SaveError(DiffusionError):
     """Something could not be written; what was there before is untouched."""
 
 
-def on_main(write: Callable[[], None], what: str, world: World) -> None:
+def on_main(write: Callable[[], object], what: str, world: World) -> None:
     """Write on the main rank; every rank must call.
 
     Raises:
@@ -39,8 +39,8 @@ def check(problem: str | None, what: str, world: World) -> None:
     problem = world.agree(problem)
     if problem is not None:
         raise SaveError(
-            f"{what} could not be written: {problem}; checkpoints from before are whole: mend that, and the same command "
-            "goes on"
+            f"{what} could not be written: {problem}; checkpoints from before are whole: mend that, and the same "
+            "command goes on"
         )
 
 
