@@ -22,7 +22,9 @@ class AutoencoderSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    model: str = Field("stabilityai/stable-video-diffusion-img2vid", description="folder, files, hub repository, pixels:N")
+    model: str = Field(
+        "stabilityai/stable-video-diffusion-img2vid", description="folder, files, hub repository, pixels:N"
+    )
     subfolder: str = Field("vae", description="folder of the repository that holds it, where it has that")
     revision: str | None = Field(None, description="branch, tag or commit of the hub's repository; null: main")
     variant: str | None = Field(None, description='of the weights\' file names: "fp16" reads ….fp16.safetensors')

@@ -29,8 +29,8 @@ class Batch:
     ``pixels``: (B, F, 3, H, W) uint8 RGB, or None; ``latents``: (B, F, C, h, w) as cached, or None: one of the two.
     ``captions``: one each, empty where a clip has none; ``context``: (B, L, D) their cached embeddings, or None;
     ``image_context``: (B, 1, D) the cached CLIP embedding of the first frame, or None.
-    ``fps``: (B,) frames per second of the sample; ``motion``: (B,) the clip's measured ``motion_score``, NaN where it has
-    none.
+    ``fps``: (B,) frames per second of the sample; ``motion``: (B,) the clip's measured ``motion_score``, NaN where it
+    has none.
     ``extra``: by name, (B,) each, NaN where unknown; "crop": (B, 2) the top and left pixel of the cut in the picture
     before, "original_size": (B, 2) height and width of the clip.
     ``is_image``: (B,) bool: the frames are one still.
@@ -61,8 +61,7 @@ class Batch:
         return int(frames.shape[1])
 
     def pin_memory(self) -> Batch:
-        """The same in page-locked memory, from which copies to a GPU can run beside its work; `torch.utils.data.DataLoader`
-        calls it."""
+        """The same in page-locked memory, from which copies to a GPU can run beside its work; `DataLoader` calls it."""
         return self._mapped(lambda tensor: tensor.pin_memory())
 
     def to(self, device: torch.device | str) -> Batch:

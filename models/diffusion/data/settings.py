@@ -25,7 +25,8 @@ class DataSettings(BaseModel):
         24.0, gt=0, description="frames per second of a sample; a slower clip is read at its own rate, and told so"
     )
     other_fps: tuple[float, ...] = Field(
-        (), description="more rates: each sample is read at one of them and `fps`, drawn from those that the clip allows"
+        (),
+        description="more rates: a sample is read at one of them and `fps`, drawn from those that the clip allows",
     )
     sizes: tuple[Size, ...] = Field(
         ((256, 384),),
@@ -51,6 +52,7 @@ class DataSettings(BaseModel):
         "auto",
         description="auto: what `curation cache-latents` wrote where it fits, else decode; cached: refuse to decode",
     )
+    latents_precision: Literal["fp16", "fp32"] = Field("fp16", description="numbers that cached latents are kept as")
     max_broken: float = Field(
         0.01, ge=0, le=1, description="share of the samples that may be unreadable before the training stops"
     )

@@ -37,7 +37,9 @@ class ImageEncoderSettings(BaseModel):
 
     model: str = Field("ViT-H-14", description="OpenCLIP model, or a folder or hub repository of transformers")
     pretrained: str | None = Field("laion2b_s32b_b79k", description="OpenCLIP: tag or checkpoint; null: transformers")
-    subfolder: str = Field("image_encoder", description="transformers: folder of the model, where the repository has it")
+    subfolder: str = Field(
+        "image_encoder", description="transformers: folder of the model, where the repository has it"
+    )
     revision: str | None = Field(None, description="branch, tag or commit of the hub's repository; null: main")
     variant: str | None = Field(None, description='of the weights\' file names: "fp16" reads model.fp16.safetensors')
     dtype: Dtype = Field("auto", description="arithmetic: auto (bf16 on a GPU, fp32 on a CPU), fp32, bf16, fp16")

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -42,12 +41,9 @@ from models.diffusion.train.folder import (
 )
 from models.diffusion.train.parallel import unwrapped, whole_on_cpu
 from models.diffusion.train.state import TrainState
+from models.diffusion.train.writing import SaveError, check, on_main, reason
 
 _OPTIMIZER = "optimizer"
-
-
-class SaveError(DiffusionError):
-    """A checkpoint could not be written; those that were there are untouched."""
 
 
 @dataclass(frozen=True)
@@ -77,37 +73,57 @@ def save(
     Raises:
         SaveError: the disk is full, or cannot be written to. Older checkpoints stay.
     """
-    state = training.state
-    aside = writing(output, state.samples)
-    hashes: dict[str, str] = {}
-    weights = whole_on_cpu(training.parameters(), world)
+    aside = writing(output, training.state.samples)
+    try:
+        hashes = _write_weights(training, aside, world, recipe, conditioning)
+        _write_optimizer(training, aside, world)
+        told = {**training.state.to_dict(), "data": dict(data), "sha256": hashes}
+        on_main(lambda: publish(aside, output, told), str(aside), world)
+    except SaveError:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    on_main(lambda: prune(output, recipe.checkpoints), str(output), world)
 
-    def write_network() -> None:
+
+def _write_weights(
+    training: Training, aside: Path, world: World, recipe: Recipe, conditioning: Conditioning
+) -> dict[str, str]:
+    """Everything that a sampler needs; returns the hashes of the tensor files."""
+    hashes: dict[str, str] = {}
+
+    def write_tensors(tensors: Mapping[str, torch.Tensor], name: str) -> None:
+        path = aside / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(dict(tensors), path, metadata={"format": "pt"})
+        with path.open("rb") as file:
+            hashes[name] = hashlib.file_digest(file, "sha256").hexdigest()
+
+    def write_settings() -> None:
         begin(aside)
+        (aside / UNET).mkdir()
         config = json.dumps(unwrapped(training.network).config.to_diffusers(), indent=2)
-        _write(weights, aside / UNET / WEIGHTS_NAME, hashes, aside)
         (aside / UNET / CONFIG_NAME).write_text(config + "\n", encoding="utf-8")
         conditioning.save(aside / CONDITIONING)
         recipe.save(aside / RECIPE)
 
-    _on_main(write_network, world, output, aside)
+    on_main(write_settings, str(aside), world)
+    weights = whole_on_cpu(training.parameters(), world)
+    on_main(partial(write_tensors, weights, f"{UNET}/{WEIGHTS_NAME}"), str(aside), world)
     for name in training.ema.names():
-        average = whole_on_cpu(training.ema.weights(name), world)
-        write_average = partial(_write, average, aside / EMA / f"{name}.safetensors", hashes, aside)
-        _on_main(write_average, world, output, aside)
-    optimizer = get_optimizer_state_dict(training.network, training.optimizer)
+        weights = whole_on_cpu(training.ema.weights(name), world)
+        on_main(partial(write_tensors, weights, f"{EMA}/{name}.safetensors"), str(aside), world)
+    return hashes
+
+
+def _write_optimizer(training: Training, aside: Path, world: World) -> None:
+    """Each rank its own part."""
+    state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
     problem = None
     try:
-        dcp.save({_OPTIMIZER: optimizer}, checkpoint_id=aside / STATE, process_group=world.control)
+        dcp.save(state, checkpoint_id=aside / STATE, process_group=world.control)
     except (OSError, CheckpointException) as error:
-        problem = _reason(error)
-    _stop_at(problem, world, output, aside)
-
-    def finish() -> None:
-        publish(aside, output, {**state.to_dict(), "data": dict(data), "sha256": hashes})
-        prune(output, recipe.checkpoints)
-
-    _on_main(finish, world, output, aside)
+        problem = reason(error)
+    check(problem, str(aside), world)
 
 
 def restore(training: Training, checkpoint: Checkpoint, world: World) -> None:
@@ -129,7 +145,7 @@ def restore(training: Training, checkpoint: Checkpoint, world: World) -> None:
     try:
         dcp.load(state, checkpoint_id=checkpoint.state, process_group=world.control)
     except (OSError, CheckpointException, ValueError, RuntimeError) as error:
-        raise DiffusionError(f"{checkpoint.state}: the optimizer's state cannot be read: {_reason(error)}") from error
+        raise DiffusionError(f"{checkpoint.state}: the optimizer's state cannot be read: {reason(error)}") from error
     set_optimizer_state_dict(training.network, training.optimizer, state[_OPTIMIZER])
     training.state.samples, training.state.steps = checkpoint.samples, checkpoint.steps
 
@@ -143,7 +159,7 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
     try:
         return load_file(path)
     except (OSError, SafetensorError) as error:
-        raise DiffusionError(f"{path}: cannot be read as safetensors: {_reason(error)}") from error
+        raise DiffusionError(f"{path}: cannot be read as safetensors: {reason(error)}") from error
 
 
 def _sharded_like(mine: torch.Tensor, saved: torch.Tensor | None) -> torch.Tensor:
@@ -152,42 +168,3 @@ def _sharded_like(mine: torch.Tensor, saved: torch.Tensor | None) -> torch.Tenso
     if isinstance(mine, DTensor):
         return distribute_tensor(saved.to(mine.device), mine.device_mesh, mine.placements)
     return saved
-
-
-def _write(tensors: Mapping[str, torch.Tensor], path: Path, hashes: dict[str, str], root: Path) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(dict(tensors), path, metadata={"format": "pt"})
-    with path.open("rb") as file:
-        hashes[path.relative_to(root).as_posix()] = hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _on_main(do: Callable[[], None], world: World, output: Path, aside: Path) -> None:
-    """Do it on the main rank; where it fails, every rank stops."""
-    problem = None
-    if world.is_main:
-        try:
-            do()
-        except (OSError, SafetensorError) as error:
-            problem = _reason(error)
-    _stop_at(problem, world, output, aside)
-
-
-def _stop_at(problem: str | None, world: World, output: Path, aside: Path) -> None:
-    problem = world.agree(problem)
-    if problem is None:
-        return
-    if world.is_main:
-        shutil.rmtree(aside, ignore_errors=True)
-    raise SaveError(
-        f"{output}: the checkpoint could not be written: {problem}; the ones before it are whole: make room and give "
-        "the same command again"
-    )
-
-
-def _reason(error: BaseException) -> str:
-    """The first line of what went wrong; a full disk by its name, however deep it is wrapped."""
-    texts = [str(error), *(str(inner) for inner in getattr(error, "failures", {}).values())]
-    full = (errno.ENOSPC, errno.EDQUOT)
-    if getattr(error, "errno", None) in full or any("No space left" in text or "os error 28" in text for text in texts):
-        return "the disk is full"
-    return next((line.strip() for text in texts for line in text.splitlines() if line.strip()), type(error).__name__)

@@ -56,14 +56,16 @@ class World:
 
 
 @contextmanager
-def joined(device: Device = "auto") -> Iterator[World]:
+def joined(device: Device = "auto", given: torch.device | None = None) -> Iterator[World]:
     """Join the processes that torchrun (or Ray, which has made the process group already) started with this one.
+
+    ``given``: the very device, where whoever started this process has chosen it.
 
     Raises:
         DiffusionError: a GPU is asked for and there is none, or fewer than processes on this machine.
     """
     local_rank = int(os.environ.get("LOCAL_RANK", 0))
-    chosen = _device(device, local_rank)
+    chosen = given or _device(device, local_rank)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     mine = "RANK" in os.environ and not dist.is_initialized()

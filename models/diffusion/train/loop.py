@@ -5,15 +5,16 @@ The shape of the loop is that of "Analyzing and Improving the Training Dynamics 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import torch
 
-from models.diffusion.data import Batch
-from models.diffusion.errors import DiffusionError
+from models.diffusion.ema import PowerProfile
+from models.diffusion.ema_reconstruction import save_snapshot
 from models.diffusion.recipe import Recipe
 from models.diffusion.train.checkpoint import save
 from models.diffusion.train.distributed import World
@@ -21,12 +22,14 @@ from models.diffusion.train.folder import RECIPE, SNAPSHOTS
 from models.diffusion.train.log import Log
 from models.diffusion.train.meters import Clock, LossMeter
 from models.diffusion.train.optimizer import learning_rate
+from models.diffusion.train.parallel import whole_on_cpu
 from models.diffusion.train.peak import peak_flops
 from models.diffusion.train.setup import Job, set_up
 from models.diffusion.train.step import take_step
 from models.diffusion.train.stopping import StopRequest
 from models.diffusion.train.validation import validate
 from models.diffusion.train.watcher import Watcher
+from models.diffusion.train.writing import on_main
 
 
 def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, watcher: Watcher) -> bool:
@@ -39,6 +42,8 @@ def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wat
             finite any more, or a checkpoint cannot be written.
     """
     stop = StopRequest(output)
+    if world.is_main:
+        _make_ready(output, stop)
     with stop.listening():
         job = set_up(recipe, shards, output, world, watcher)
         loop = _Loop(job, output, world, watcher, stop)
@@ -46,6 +51,14 @@ def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wat
             return loop.run()
         finally:
             loop.close()
+
+
+def _make_ready(output: Path, stop: StopRequest) -> None:
+    try:
+        output.mkdir(parents=True, exist_ok=True)
+        stop.file.unlink(missing_ok=True)
+    except OSError as error:
+        raise DiffusionError(f"--output {output}: cannot be written to: {error.strerror}") from error
 
 
 class _Loop:
@@ -64,11 +77,11 @@ class _Loop:
         if self.world.is_main:
             self.recipe.save(self.output / RECIPE)
             self.watcher.started(self.state, self.recipe.training.steps, self.job.about)
-        steps = self._steps()
+        batches = self.job.data.batches(self.state.samples)
         self.clock.read()
         while self.state.samples < total:
             with self.clock.waiting():
-                parts = next(steps)
+                parts = list(islice(batches, self.job.parts_per_step))
             samples, stopping = self.world.sum([sum(map(len, parts)), self.stop.is_made()])
             if stopping:
                 return self._stopped()
@@ -82,15 +95,8 @@ class _Loop:
         return True
 
     def close(self) -> None:
-        self.job.data.close()
         if self.log is not None:
             self.log.close()
-
-    def _steps(self) -> Iterator[list[Batch]]:
-        """This rank's parts of each step."""
-        batches = self.job.data.batches(self.state.samples)
-        while True:
-            yield list(islice(batches, self.job.parts_per_step))
 
     def _look_up(self) -> None:
         """What is due after this step."""
@@ -143,7 +149,12 @@ class _Loop:
         self.clock.read()
 
     def _snapshot(self) -> None:
-        ...
+        for profile in self.recipe.ema.profiles():
+            if isinstance(profile, PowerProfile):
+                weights = whole_on_cpu(self.training.ema.weights(profile.name), self.world)
+                folder = self.output / SNAPSHOTS
+                write = partial(save_snapshot, folder, profile, self.state.samples, weights)
+                on_main(write, str(folder), self.world)
 
     def _save(self) -> None:
         if self.saved_samples == self.state.samples:

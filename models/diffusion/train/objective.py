@@ -21,7 +21,7 @@ class Objective:
     """Denoising score matching of a latent video model, EDM's weighting (`models.diffusion.edm`).
 
     The autoencoder may be None where latents come from the cache, the text encoder where text embeddings do.
-    ``bf16``: the network computes in bfloat16.
+    ``bf16``: the network computes in bfloat16; ``stills_only``: it is never shown more than a frame.
     """
 
     noise: NoiseSettings
@@ -32,6 +32,7 @@ class Objective:
     seed: int
     device: torch.device
     bf16: bool
+    stills_only: bool = False
 
     def losses(self, network: nn.Module, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         """σ and the weighted loss of each sample, (B,) each, as they are in training."""
@@ -47,7 +48,9 @@ class Objective:
         noise = sample_noise(
             self.seed, batch.indices, latents.shape[1:], offset=self.noise.offset, device=self.device
         )
-        stills = batch.is_image.to(self.device).unsqueeze(1).expand(-1, latents.shape[1])
+        stills: torch.Tensor | bool = self.stills_only
+        if not stills:
+            stills = batch.is_image.to(self.device).unsqueeze(1).expand(-1, latents.shape[1])
         told: dict[str, Any] = conditions.for_network()
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.bf16):
             return loss(

@@ -11,8 +11,9 @@ from torch import nn
 
 from models.diffusion.errors import DiffusionError
 from models.diffusion.train.parallel import whole
+from models.diffusion.unet.model import is_temporal
 
-Trainable = Literal["all", "temporal", "time_embedding"]
+Trainable = Literal["all", "spatial", "temporal", "time_embedding"]
 
 
 class OptimizerSettings(BaseModel):
@@ -29,16 +30,16 @@ class OptimizerSettings(BaseModel):
     trainable: Trainable = Field("all", description="which weights are trained; the others stay as they are")
 
 
-def choose_trainable(network: nn.Module, trainable: Trainable) -> None:
-    """Freeze every parameter that is not to be trained.
+def choose_trainable(network: nn.Module, trainable: Trainable, *, stills_only: bool = False) -> None:
+    """Freeze every parameter that is not to be trained; ``stills_only``: the temporal layers are never used.
 
     Raises:
         DiffusionError: nothing would be left to train.
     """
     for name, parameter in network.named_parameters():
-        parameter.requires_grad_(_is_trained(name, trainable))
+        parameter.requires_grad_(_is_trained(name, trainable) and not (stills_only and is_temporal(name)))
     if not any(parameter.requires_grad for parameter in network.parameters()):
-        raise DiffusionError(f"optimizer.trainable: {trainable}: the network has no such weights")
+        raise DiffusionError(f"optimizer.trainable: {trainable}: there are no such weights that these data could train")
 
 
 def make_optimizer(network: nn.Module, settings: OptimizerSettings) -> torch.optim.Optimizer:
@@ -74,8 +75,6 @@ def clip_gradients(parameters: Iterable[nn.Parameter], longest: float | None) ->
 
 
 def _is_trained(name: str, trainable: Trainable) -> bool:
-    if trainable == "all":
-        return True
-    if trainable == "temporal":
-        return "temporal" in name or "time_mixer" in name or "time_pos_embed" in name
-    return name.startswith("time_embedding.")
+    if trainable == "time_embedding":
+        return name.startswith("time_embedding.")
+    return trainable == "all" or is_temporal(name) == (trainable == "temporal")
