@@ -20,7 +20,7 @@ def command(
         Path,
         typer.Argument(
             metavar="CHECKPOINT",
-            help="Output folder of a training (its newest checkpoint), one of its checkpoints, or a weights file of one.",
+            help="Output folder of a training (its newest checkpoint), one checkpoint, or a file of its weights.",
         ),
     ],
     output: Annotated[

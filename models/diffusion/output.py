@@ -104,8 +104,8 @@ def _publish(path: Path, write: Callable[[Path], object], *, overwrite: bool) ->
     finally:
         if aside.is_dir():
             shutil.rmtree(aside, ignore_errors=True)
-        else:
-            aside.unlink(missing_ok=True)
+        elif aside.exists():
+            aside.unlink()
 
 
 def _write_mp4(path: Path, frames: Frames, fps: float) -> None:
