@@ -26,8 +26,8 @@ class Resnet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.conv1(functional.silu(self.norm1(x)))
         hidden = self.conv2(functional.silu(self.norm2(hidden)))
-        shortcut: Tensor = self.conv_shortcut(x)
-        return shortcut + hidden
+        summed: Tensor = self.conv_shortcut(x) + hidden
+        return summed
 
 
 class Attention(nn.Module):
@@ -45,7 +45,8 @@ class Attention(nn.Module):
         tokens = self.group_norm(x).flatten(2).transpose(1, 2)
         query, key, value = (part(tokens).unsqueeze(1) for part in (self.to_q, self.to_k, self.to_v))
         mixed = functional.scaled_dot_product_attention(query, key, value).squeeze(1)
-        return x + self.to_out[0](mixed).transpose(1, 2).reshape(x.shape)
+        added: Tensor = self.to_out[0](mixed).transpose(1, 2).reshape(x.shape)
+        return x + added
 
 
 class Halve(nn.Module):

@@ -12,7 +12,7 @@ from models.diffusion.autoencoder.errors import AutoencoderError
 
 
 class Autoencoder(Protocol):
-    """``channels``: of a latent; ``factor``: pixels per side of one; ``scaling``: the factor by which latents were multiplied;
+    """``channels``: of a latent; ``factor``: pixels per side of one; ``scaling``: what latents were multiplied by;
     ``identity``: name and hash of all that latents follow from."""
 
     @property
@@ -86,15 +86,16 @@ class FrozenAutoencoder:
         if any(side % self.factor for side in pixels.shape[-2:]):
             height, width = pixels.shape[-2:]
             raise AutoencoderError(
-                f"pictures of {height} × {width} cannot be encoded: sides must be multiples of {self.factor}; see data.sizes"
+                f"pictures of {height} × {width} cannot be encoded: sides must be multiples of {self.factor}; "
+                "see data.sizes"
             )
         parts = [self._kind.encode(part).float() for part in self._passes(pixels, len(pixels))]
         return (torch.cat(parts) - self._shift) * self.scaling
 
     @torch.no_grad()
     def decode(self, latents: Tensor, num_frames: int) -> Tensor:
-        """See `Autoencoder`. A decoder that looks along time sees up to ``frames_per_pass`` frames of a video at once, as
-        the published sampler of Stable Video Diffusion does."""
+        """See `Autoencoder`. A decoder that looks along time sees up to ``frames_per_pass`` frames of a video at once,
+        as in the published sampler of Stable Video Diffusion."""
         raw = latents.float() / self.scaling + self._shift
         parts = [self._kind.decode(part, len(part)).float() for part in self._passes(raw, num_frames)]
         return torch.cat(parts)
@@ -105,6 +106,8 @@ class FrozenAutoencoder:
 
     def _passes(self, frames: Tensor, num_frames: int) -> Iterator[Tensor]:
         """Parts of up to ``frames_per_pass`` frames, none of two videos."""
-        for video in frames.split(num_frames):
-            for part in video.split(self._frames_per_pass):
+        for start in range(0, len(frames), num_frames):
+            end = min(start + num_frames, len(frames))
+            for first in range(start, end, self._frames_per_pass):
+                part = frames[first : min(first + self._frames_per_pass, end)]
                 yield part.to(self._device, self._dtype)

@@ -49,7 +49,7 @@ class KLConfig(BaseModel):
     @property
     def factor(self) -> int:
         """Pixels per side of one latent."""
-        return 2 ** (len(self.block_out_channels) - 1)
+        return 1 << len(self.block_out_channels) - 1
 
 
 class Encoder(nn.Module):

@@ -83,7 +83,7 @@ def load_autoencoder(
 
 
 def autoencoder_identity(settings: AutoencoderSettings) -> str:
-    """`Autoencoder.identity` without loading: the weights' file is read to hash it, where the hub's cache does not tell.
+    """`Autoencoder.identity` without loading; a file of weights is read where the hub's cache does not tell its hash.
 
     Raises:
         AutoencoderError, ModelFilesError: as `load_autoencoder`, as far as it shows without loading.
@@ -167,7 +167,7 @@ def _state(path: Path) -> State:
             raise ValueError("it holds other things than tensors by name")
     except (OSError, ValueError, RuntimeError, EOFError, SafetensorError, UnpicklingError) as error:
         raise AutoencoderError(f"{path}: the weights cannot be read: {_line(error)}") from error
-    return {key: value.float() for key, value in state.items()}
+    return state
 
 
 def _numbered(state: State, part: str, first: int) -> State:

@@ -28,8 +28,8 @@ class TemporalResnet(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.conv1(functional.silu(self.norm1(x)))
-        hidden = self.conv2(functional.silu(self.norm2(hidden)))
-        return x + hidden
+        summed: Tensor = x + self.conv2(functional.silu(self.norm2(hidden)))
+        return summed
 
 
 class Mixer(nn.Module):
@@ -138,7 +138,7 @@ class TemporalModel(nn.Module):
 
 def _apart(x: Tensor, num_frames: int) -> Tensor:
     """(B · F, C, H, W) to (B, C, F, H, W)."""
-    return x.unflatten(0, (-1, num_frames)).transpose(1, 2)
+    return x.reshape(-1, num_frames, *x.shape[1:]).transpose(1, 2)
 
 
 def _together(x: Tensor) -> Tensor:

@@ -59,8 +59,8 @@ class TinyModel(nn.Module):
 
     @classmethod
     def of(cls, encoder: State, decoder: State) -> TinyModel:
-        """The layers that these weights are of, loaded. Keys begin with the number of a layer: "3.conv.0.weight". What a
-        layer is follows from its weights: convolutions without a bias halve or double the size.
+        """The layers that these weights are of, loaded. Keys begin with the number of a layer: "3.conv.0.weight". What
+        a layer is follows from its weights: convolutions without a bias halve or double the size.
 
         Raises:
             ValueError: a weight is of no such layer.
