@@ -20,6 +20,7 @@ from curation.cli import (
     report,
     retry,
     run,
+    sample,
     stats,
     trace,
     train,
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (run, plan, doctor, annotate, retry, stats, report, filter, tune, pack, train, trace, remove):
+for module in (run, plan, doctor, annotate, retry, stats, report, filter, tune, pack, train, sample, trace, remove):
     app.command(module.NAME)(module.command)
 app.add_typer(models.app, name=models.NAME)
 

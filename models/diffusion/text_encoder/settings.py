@@ -23,7 +23,6 @@ class TextEncoderSettings(BaseModel):
     subfolder: str = Field("text_encoder", description="transformers: folder of the model, where the repository has it")
     tokenizer: str = Field("tokenizer", description="transformers: folder of its tokenizer, where it has that")
     revision: str | None = Field(None, description="branch, tag or commit of the hub's repository; null: main")
-    variant: str | None = Field(None, description='of the weights\' file names: "fp16" reads model.fp16.safetensors')
     dtype: Dtype = Field("auto", description="arithmetic: auto (bf16 on a GPU, fp32 on a CPU), fp32, bf16, fp16")
     texts_per_pass: int = Field(64, ge=1, description="captions encoded at a time")
     download: bool = Field(False, description="fetch weights that are not on this machine")
@@ -41,7 +40,6 @@ class ImageEncoderSettings(BaseModel):
         "image_encoder", description="transformers: folder of the model, where the repository has it"
     )
     revision: str | None = Field(None, description="branch, tag or commit of the hub's repository; null: main")
-    variant: str | None = Field(None, description='of the weights\' file names: "fp16" reads model.fp16.safetensors')
     dtype: Dtype = Field("auto", description="arithmetic: auto (bf16 on a GPU, fp32 on a CPU), fp32, bf16, fp16")
     images_per_pass: int = Field(32, ge=1, description="pictures encoded at a time")
     download: bool = Field(False, description="fetch weights that are not on this machine")

@@ -32,9 +32,7 @@ class CheckpointSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    every_steps: int = Field(
-        1000, ge=1, description="steps from checkpoint to checkpoint; one is written at the end too"
-    )
+    every_steps: int = Field(1000, ge=1, description="steps between checkpoints; there is one at the end too")
     keep_newest: int = Field(2, ge=1, description="so many of the newest are kept")
     keep_every_steps: int | None = Field(
         None, ge=1, description="those of steps that are a multiple of it are kept for good; null: none"
