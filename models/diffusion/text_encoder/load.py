@@ -12,6 +12,7 @@ from models.diffusion.text_encoder.errors import EncoderError
 from models.diffusion.text_encoder.openclip import OpenClipImage, OpenClipText
 from models.diffusion.text_encoder.settings import ImageEncoderSettings, TextEncoderSettings
 from models.diffusion.text_encoder.transformers_clip import TransformersImage, TransformersText
+from models.diffusion.text_encoder.words import WORDS, WordVectors, words_identity
 from models.generation import torch_dtype
 from models.hub import HubError
 from models.hub_files import sha256_of
@@ -35,6 +36,8 @@ def load_text_encoder(
     """
     dtype = dtype or torch_dtype(settings.dtype, str(device))
     many = settings.texts_per_pass
+    if settings.model.startswith(WORDS):
+        return WordVectors(settings.model, device)
     if _is_openclip(settings):
         source = _openclip(settings, TEXT, with_tokenizer=True)
         return OpenClipText(source, skip=_skip(settings), device=device, dtype=dtype, texts_per_pass=many)
@@ -69,6 +72,8 @@ def load_image_encoder(
 
 def text_identity(settings: TextEncoderSettings) -> str:
     """`TextEncoder.identity` without loading. Raises as `load_text_encoder`."""
+    if settings.model.startswith(WORDS):
+        return words_identity(settings.model)
     if _is_openclip(settings):
         return f"{_openclip(settings, TEXT, with_tokenizer=False).identity()}-{_skip(settings)}"
     return f"{_identity(_weights(settings, TEXT))}-{_skip(settings)}"

@@ -11,7 +11,8 @@ from models.generation import Dtype
 
 class TextEncoderSettings(BaseModel):
     """A frozen text encoder: of OpenCLIP where ``pretrained`` is given or the name begins with ``hf-hub:`` or
-    ``local-dir:``, else `CLIPTextModel` of transformers."""
+    ``local-dir:``, else `CLIPTextModel` of transformers. ``words:D`` has no weights: each word is D fixed random numbers.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
