@@ -23,6 +23,7 @@ from curation.cli import (
     sample,
     stats,
     trace,
+    train,
     tune,
 )
 from curation.errors import UserError
@@ -36,7 +37,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (run, plan, doctor, annotate, retry, stats, report, filter, tune, pack, trace, remove, sample):
+for module in (run, plan, doctor, annotate, retry, stats, report, filter, tune, pack, train, sample, trace, remove):
     app.command(module.NAME)(module.command)
 app.add_typer(models.app, name=models.NAME)
 

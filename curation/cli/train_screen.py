@@ -23,7 +23,12 @@ class TrainScreen(Watcher):
     def __init__(self, *, quiet: bool) -> None:
         self.console = Console(stderr=True, quiet=quiet, highlight=False)
         self.live = self.console.is_terminal and not quiet
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[note]}"))
+        columns = (
+            TextColumn("{task.description}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[note]}"),
+        )
         self.bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
         self.task = self.bar.add_task("steps", total=None, note="")
         self.note = ""

@@ -1,9 +1,9 @@
 """The files of a training: where checkpoints lie, which are whole, which are kept.
 
-    OUTPUT/
-      recipe.json, log.jsonl, tensorboard/, samples/
-      checkpoints/<samples, 12 digits>/   unet/, ema/, conditioning.json, recipe.json, state/; complete.json last
-      ema_snapshots/                      averages of the weights, for other lengths afterwards
+OUTPUT/
+  recipe.json, log.jsonl, tensorboard/, samples/
+  checkpoints/<samples, 12 digits>/   unet/, ema/, conditioning.json, recipe.json, state/; complete.json last
+  ema_snapshots/                      averages of the weights, for other lengths afterwards
 """
 
 from __future__ import annotations
@@ -32,7 +32,9 @@ class CheckpointSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    every_steps: int = Field(1000, ge=1, description="steps from checkpoint to checkpoint; one is written at the end too")
+    every_steps: int = Field(
+        1000, ge=1, description="steps from checkpoint to checkpoint; one is written at the end too"
+    )
     keep_newest: int = Field(2, ge=1, description="so many of the newest are kept")
     keep_every_steps: int | None = Field(
         None, ge=1, description="those of steps that are a multiple of it are kept for good; null: none"

@@ -40,9 +40,7 @@ class LossMeter:
         self.sums.zero_()
         sums, samples = values[:count], values[count:]
         bands = {
-            name: total / number
-            for name, total, number in zip(band_names(), sums, samples, strict=True)
-            if number
+            name: total / number for name, total, number in zip(band_names(), sums, samples, strict=True) if number
         }
         return sum(sums) / max(sum(samples), 1.0), bands
 

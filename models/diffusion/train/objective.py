@@ -45,9 +45,7 @@ class Objective:
         self, network: nn.Module, batch: Batch, latents: torch.Tensor, conditions: Conditions, sigma: torch.Tensor
     ) -> torch.Tensor:
         """The weighted loss (B,) at noise levels ``sigma`` (B,). The noise follows from the samples' counters."""
-        noise = sample_noise(
-            self.seed, batch.indices, latents.shape[1:], offset=self.noise.offset, device=self.device
-        )
+        noise = sample_noise(self.seed, batch.indices, latents.shape[1:], offset=self.noise.offset, device=self.device)
         stills: torch.Tensor | bool = self.stills_only
         if not stills:
             stills = batch.is_image.to(self.device).unsqueeze(1).expand(-1, latents.shape[1])

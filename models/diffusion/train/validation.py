@@ -13,7 +13,7 @@ from torch.distributed.fsdp import FSDPModule
 from models.diffusion.conditioning import Conditions
 from models.diffusion.data import Batch
 from models.diffusion.edm import EDM
-from models.diffusion.output import write_video
+from models.diffusion.output import to_frames, write_video
 from models.diffusion.randomness import normal
 from models.diffusion.sampling import sample_latents
 from models.diffusion.train.averages import averaged
@@ -79,7 +79,8 @@ def _write_videos(job: Job, output: Path, world: World) -> None:
         video = _video(job, prompt, number)
         if world.is_main or not together:
             folder.mkdir(parents=True, exist_ok=True)
-            write_video(video, folder / f"{number:02d}.mp4", job.recipe.data.fps)
+            path = folder / f"{number:02d}.mp4"
+            write_video(path, to_frames(video), job.recipe.data.fps, "mp4", overwrite=True)
 
 
 def _video(job: Job, prompt: str, number: int) -> torch.Tensor:
