@@ -26,7 +26,6 @@ from torch.utils.data import DataLoader, Dataset
 from models.diffusion.autoencoder import Autoencoder
 from models.diffusion.data.buckets import grid_points, nearest_sizes, read_rate
 from models.diffusion.data.errors import ClipError, DataError
-from models.diffusion.data.files import Files
 from models.diffusion.data.fingerprint import FORMAT, Encoders, told
 from models.diffusion.data.latents import CONTEXT, DTYPES, EMPTY, INDEX, INDEX_SCHEMA, TOLD, latents_folder
 from models.diffusion.data.loader import ignore_signals

@@ -62,6 +62,6 @@ def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefe
 
 
 def ignore_signals(worker: int) -> None:
-    """For a worker as it begins. A signal to all processes of a job is for the trainer, which saves and then ends its workers."""
+    """For a worker as it begins: a signal to all processes of a job is for the trainer, which saves, then ends them."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

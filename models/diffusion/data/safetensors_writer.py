@@ -25,7 +25,7 @@ class SafetensorsWriter:
 
     def __init__(self, folder: Path | None) -> None:
         """``folder``: of the scratch file; None: the usual one."""
-        self._scratch = tempfile.TemporaryFile(dir=folder)
+        self._scratch = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115
         self._header: dict[str, Any] = {}
         self._size = 0
 
