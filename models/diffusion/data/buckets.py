@@ -80,7 +80,8 @@ def grid_points(
     with np.errstate(invalid="ignore", divide="ignore"):
         span = (np.asarray(num_frames) - 1) / np.asarray(fps)
         points = np.floor(span * read_rate(fps, rate) + 1e-6) + 1
-    return np.nan_to_num(points, nan=0.0, posinf=0.0, neginf=0.0).astype(np.int64)
+    found: Numbers = np.nan_to_num(points, nan=0.0, posinf=0.0, neginf=0.0).astype(np.int64)
+    return found
 
 
 def read_rate(fps: npt.NDArray[np.float64] | float, rate: float) -> npt.NDArray[np.float64]:

@@ -91,24 +91,27 @@ class Files:
         return io.BytesIO(self.read(name, offset, size))
 
     def publish(self, name: str, local: Path) -> None:
-        """Move a local file there, whole or not at all; on a local disk ``local`` should be in `aside`."""
+        """Move a local file there, whole or not at all; on a local disk it should be on the same one."""
         if self.is_local:
             os.replace(local, self.path(name))
         else:
             self.fs.put_file(str(local), self.path(name))
-            local.unlink()
 
     def write(self, name: str, data: bytes) -> None:
         """Publish a small file."""
         if not self.is_local:
             self.fs.pipe_file(self.path(name), data)
             return
-        aside = Path(self.path(f".aside-{os.getpid()}-{name.replace('/', '-')}"))
+        aside = Path(self.path(f".aside-{os.getpid()}-{name}"))
         try:
             aside.write_bytes(data)
             os.replace(aside, self.path(name))
         finally:
             aside.unlink(missing_ok=True)
+
+    def make_folder(self) -> None:
+        """The folder itself, on a disk; object stores have none."""
+        self.fs.makedirs(self.root, exist_ok=True)
 
     def _handle(self, name: str) -> int:
         handle = self._open.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import signal
-from collections.abc import Iterator
+from collections.abc import Generator
 
 import torch
 from torch.utils.data import DataLoader, Dataset
@@ -40,7 +40,7 @@ class MicroBatches(Dataset[Batch | DataError]):
         return self._reader.collate(samples, broken)
 
 
-def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefetch: int) -> Iterator[Batch]:
+def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefetch: int) -> Generator[Batch]:
     """The batches first, first + step, … without end; into pinned memory where there is a GPU.
 
     Raises:
@@ -53,7 +53,7 @@ def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefe
         num_workers=workers,
         prefetch_factor=prefetch if workers else None,
         pin_memory=torch.cuda.is_available(),
-        worker_init_fn=_begin,
+        worker_init_fn=ignore_signals,
     )
     for batch in loader:
         if isinstance(batch, DataError):
@@ -61,7 +61,7 @@ def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefe
         yield batch
 
 
-def _begin(worker: int) -> None:
-    """A signal to all processes of a job is for the trainer, which saves and then ends its workers."""
+def ignore_signals(worker: int) -> None:
+    """For a worker as it begins: a signal to all processes of a job is for the trainer, which saves, then ends them."""
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)

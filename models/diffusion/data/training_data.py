@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 import numpy as np
 import torch
@@ -73,6 +73,7 @@ class TrainingData:
             )
         self._latents, self._source = self._find_latents(encoders)
         self._reader = SampleReader(self._shards, settings, seed, self._latents)
+        self._running: list[Generator[Batch]] = []
         training = self._buckets.training
         self._order = Order(
             [len(bucket.rows) for bucket in training], [bucket.name for bucket in training], self._group_size, seed
@@ -137,7 +138,9 @@ class TrainingData:
         settings = self._settings
         broken: dict[str, Broken] = {}
         tries = 0
-        for batch in read_ahead(batches, first, self._world_size, settings.workers, settings.prefetch):
+        ahead = read_ahead(batches, first, self._world_size, settings.workers, settings.prefetch)
+        self._running.append(ahead)
+        for batch in ahead:
             tries += len(batch)
             for one in batch.broken:
                 if one.key not in broken:
@@ -150,9 +153,14 @@ class TrainingData:
                 )
             yield batch
 
+    def close(self) -> None:
+        """End the processes that read ahead."""
+        while self._running:
+            self._running.pop().close()
+
     def held_out(self) -> list[Batch]:
-        """The clips that are kept from the training, the same samples every time and on every rank; those that cannot be
-        read are missing."""
+        """The clips that are kept from the training, the same samples every time and on every rank; those that cannot
+        be read are missing."""
         found, index = [], 0
         for bucket in self._buckets.held_out:
             samples = []

@@ -9,7 +9,7 @@ from torch import Tensor
 
 
 class TextEncoder(Protocol):
-    """``width``: D; ``length``: tokens that are read, L, start and end included; ``identity``: name and hash of weights."""
+    """``width``: D; ``length``: L, tokens that are read, start and end too; ``identity``: name and hash of weights."""
 
     @property
     def width(self) -> int: ...

@@ -10,9 +10,9 @@ from models.diffusion.model_files import ModelFiles, in_folder, weight_names
 from models.diffusion.text_encoder.base import ImageEncoder, TextEncoder
 from models.diffusion.text_encoder.errors import EncoderError
 from models.diffusion.text_encoder.openclip import OpenClipImage, OpenClipText
-from models.diffusion.text_encoder.settings import ImageEncoderSettings, TextEncoderSettings
+from models.diffusion.text_encoder.settings import CELLS, WORDS, ImageEncoderSettings, TextEncoderSettings
 from models.diffusion.text_encoder.transformers_clip import TransformersImage, TransformersText
-from models.diffusion.text_encoder.words import WORDS, WordVectors, words_identity
+from models.diffusion.text_encoder.words import Cells, Words
 from models.generation import torch_dtype
 from models.hub import HubError
 from models.hub_files import sha256_of
@@ -21,6 +21,7 @@ from models.openclip_weights import OpenClipWeights
 
 TEXT, IMAGE = "text_encoder", "image_encoder"
 _FOLDER_PREFIX = "local-dir:"
+_MOST = 4096
 _STEM, _OLD_STEM = "model", "pytorch_model"
 _TOKENIZER_FILES = ("tokenizer_config.json", "special_tokens_map.json", "tokenizer.json", "vocab.json", "merges.txt")
 
@@ -34,10 +35,10 @@ def load_text_encoder(
         EncoderError: it cannot be had or loaded.
         ModelFilesError: a file of it cannot be had.
     """
+    if settings.model.startswith(WORDS):
+        return Words(_number(settings.model, WORDS, TEXT, even=True))
     dtype = dtype or torch_dtype(settings.dtype, str(device))
     many = settings.texts_per_pass
-    if settings.model.startswith(WORDS):
-        return WordVectors(settings.model, device)
     if _is_openclip(settings):
         source = _openclip(settings, TEXT, with_tokenizer=True)
         return OpenClipText(source, skip=_skip(settings), device=device, dtype=dtype, texts_per_pass=many)
@@ -59,6 +60,8 @@ def load_image_encoder(
         EncoderError: it cannot be had or loaded.
         ModelFilesError: a file of it cannot be had.
     """
+    if settings.model.startswith(CELLS):
+        return Cells(_number(settings.model, CELLS, IMAGE))
     dtype = dtype or torch_dtype(settings.dtype, str(device))
     many = settings.images_per_pass
     if _is_openclip(settings):
@@ -73,7 +76,7 @@ def load_image_encoder(
 def text_identity(settings: TextEncoderSettings) -> str:
     """`TextEncoder.identity` without loading. Raises as `load_text_encoder`."""
     if settings.model.startswith(WORDS):
-        return words_identity(settings.model)
+        return load_text_encoder(settings).identity
     if _is_openclip(settings):
         return f"{_openclip(settings, TEXT, with_tokenizer=False).identity()}-{_skip(settings)}"
     return f"{_identity(_weights(settings, TEXT))}-{_skip(settings)}"
@@ -81,9 +84,20 @@ def text_identity(settings: TextEncoderSettings) -> str:
 
 def image_identity(settings: ImageEncoderSettings) -> str:
     """`ImageEncoder.identity` without loading. Raises as `load_image_encoder`."""
+    if settings.model.startswith(CELLS):
+        return load_image_encoder(settings).identity
     if _is_openclip(settings):
         return _openclip(settings, IMAGE, with_tokenizer=False).identity()
     return _identity(_weights(settings, IMAGE))
+
+
+def _number(model: str, prefix: str, key: str, *, even: bool = False) -> int:
+    """N of "prefix:N"."""
+    text = model.removeprefix(prefix)
+    if not text.isdecimal() or not 1 <= int(text) <= _MOST or (even and int(text) % 2):
+        kind = "an even number" if even else "a number"
+        raise EncoderError(f"{key}.model: {model}: write it as {prefix}N, N {kind} up to {_MOST}")
+    return int(text)
 
 
 def _is_openclip(settings: TextEncoderSettings | ImageEncoderSettings) -> bool:

@@ -11,8 +11,8 @@ from models.generation import Dtype
 
 class TextEncoderSettings(BaseModel):
     """A frozen text encoder: of OpenCLIP where ``pretrained`` is given or the name begins with ``hf-hub:`` or
-    ``local-dir:``, else `CLIPTextModel` of transformers. ``words:D`` has no weights: each word is D fixed random numbers.
-    """
+    ``local-dir:``, else `CLIPTextModel` of transformers; or ``words:D``, which needs no weights: each word is a fixed
+    random vector of D numbers."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -31,7 +31,8 @@ class TextEncoderSettings(BaseModel):
 
 
 class ImageEncoderSettings(BaseModel):
-    """A frozen CLIP image encoder, for image-to-video: of OpenCLIP or, as above, `CLIPVisionModelWithProjection`."""
+    """A frozen CLIP image encoder, for image-to-video: of OpenCLIP or, as above, `CLIPVisionModelWithProjection`; or
+    ``cells:N``, which needs no weights: the mean colours of N × N parts of the picture."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -45,3 +46,6 @@ class ImageEncoderSettings(BaseModel):
     images_per_pass: int = Field(32, ge=1, description="pictures encoded at a time")
     download: bool = Field(False, description="fetch weights that are not on this machine")
     cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual cache")
+
+
+WORDS, CELLS = "words:", "cells:"

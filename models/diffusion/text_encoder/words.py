@@ -1,75 +1,72 @@
-"""A text encoder without weights: a fixed random vector for each word.
-
-For models that are to be trained with nothing downloaded. A network can learn from it what a word it has seen means, and
-nothing about words that it has not.
-"""
+"""Encoders without weights, for small models and where no hub is: what they give is fixed by a hash."""
 
 from __future__ import annotations
 
 import hashlib
+import math
 import re
 from collections.abc import Sequence
+from functools import lru_cache
 
 import numpy as np
 import torch
 from torch import Tensor
+from torch.nn import functional
 
-from models.diffusion.text_encoder.errors import EncoderError
-
-WORDS = "words:"
-LENGTH = 16
-_START = "<start>"
-_WORD = re.compile(r"[^\W_]+")
+_WORD = re.compile(r"\w+|[^\w\s]")
+# Tokens of a caption that are read.
+LENGTH = 32
 
 
-class WordVectors:
-    """``words:D``: each word (its lower-case letters and digits) is D standard normal numbers that follow from it, plus a
-    code of its place (arXiv 1706.03762, section 3.5). The first token is the same in every caption; absent ones are zero.
+class Words:
+    """A `TextEncoder`: each word, in small letters, and each sign is a fixed vector of normal numbers, to which a code
+    of its place is added; zeros fill up to `LENGTH`.
+
+    It knows nothing of meanings: a network learns each word by itself. The code of places is that of arXiv 1706.03762,
+    section 3.5.
     """
 
-    length = LENGTH
-
-    def __init__(self, name: str, device: torch.device | str = "cpu") -> None:
-        """Raises:
-        EncoderError: ``name`` is not ``words:`` and an even number.
-        """
-        width = name.removeprefix(WORDS)
-        if not width.isdecimal() or int(width) < 2 or int(width) % 2:
-            raise EncoderError(f"text_encoder.model {name}: should be {WORDS} and an even number, such as {WORDS}64")
-        self.width = int(width)
-        self.identity = words_identity(name)
-        self._device = device
+    def __init__(self, width: int) -> None:
+        """``width``: even."""
+        self.width = width
+        self.length = LENGTH
+        self.identity = f"words:{width}"
+        rates = torch.exp(torch.arange(0, width, 2) * (-math.log(10_000.0) / width))
+        angles = torch.arange(LENGTH).unsqueeze(1) * rates
+        self._places = torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
     def encode(self, captions: Sequence[str]) -> Tensor:
-        """(N, 16, D), float32."""
-        found = torch.zeros(len(captions), LENGTH, self.width)
-        for number, caption in enumerate(captions):
-            tokens = _tokens(caption)[:LENGTH]
-            vectors = torch.stack([_vector(token, self.width) for token in tokens])
-            found[number, : len(tokens)] = vectors + _places(len(tokens), self.width)
-        return found.to(self._device)
+        """See `TextEncoder`."""
+        states = torch.zeros(len(captions), LENGTH, self.width)
+        for state, caption in zip(states, captions, strict=True):
+            for place, word in enumerate(_words(caption)[:LENGTH]):
+                state[place] = _vector(word, self.width) + self._places[place]
+        return states
 
     def lengths(self, captions: Sequence[str]) -> list[int]:
-        """Words of each caption, and the start."""
-        return [len(_tokens(caption)) for caption in captions]
+        """See `TextEncoder`; there is neither start nor end."""
+        return [len(_words(caption)) for caption in captions]
 
 
-def words_identity(name: str) -> str:
-    """The name and the version of how vectors are made."""
-    return f"{name}@1"
+class Cells:
+    """An `ImageEncoder`: the mean colours of ``side`` × ``side`` equal parts of the picture, in [−1, 1]."""
+
+    def __init__(self, side: int) -> None:
+        self._side = side
+        self.width = 3 * side**2
+        self.identity = f"cells:{side}"
+
+    def encode(self, pixels: Tensor) -> Tensor:
+        """See `ImageEncoder`."""
+        means = functional.adaptive_avg_pool2d(pixels.float().cpu(), self._side)
+        return means.flatten(1).unsqueeze(1)
 
 
-def _tokens(caption: str) -> list[str]:
-    return [_START, *_WORD.findall(caption.lower())]
+def _words(caption: str) -> list[str]:
+    return _WORD.findall(caption.lower())
 
 
+@lru_cache(maxsize=65_536)
 def _vector(word: str, width: int) -> Tensor:
     key = int.from_bytes(hashlib.sha256(word.encode()).digest()[:16], "little")
-    drawn = np.random.Generator(np.random.Philox(key=key)).standard_normal(width, np.float32)
-    return torch.from_numpy(drawn)
-
-
-def _places(count: int, width: int) -> Tensor:
-    rates = 10_000 ** (-torch.arange(0, width, 2) / width)
-    angles = torch.arange(count).unsqueeze(1) * rates
-    return torch.cat([angles.sin(), angles.cos()], dim=1)
+    return torch.from_numpy(np.random.Generator(np.random.Philox(key=key)).standard_normal(width, np.float32))
