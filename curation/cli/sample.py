@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -140,6 +141,7 @@ def command(
         look = generator.resolved(look)
         warn_of_cut_prompts(generator, requests)
         model = about_model(trained, generator)
+        versions = {name: metadata.version(name) for name in ("curation", "torch")}
         with progress(len(requests), batch_size, settings, quiet=quiet) as evaluated:
             videos = generator.generate(requests, look, settings, batch_size=batch_size, evaluated=evaluated)
             for target, (request, video) in zip(targets, videos, strict=True):
@@ -148,7 +150,7 @@ def command(
                 )
                 words = command_of(trained, request, look, settings, target, place, arithmetic)
                 write_video(target.video, video, look.fps, target.form, overwrite=overwrite)
-                write_sidecar(target.sidecar, {"command": words, **about}, overwrite=overwrite)
+                write_sidecar(target.sidecar, {"command": words, "versions": versions, **about}, overwrite=overwrite)
     if not quiet:
         print_done(targets, look, trained, place, arithmetic)
 

@@ -50,7 +50,6 @@ def about_video(
         **asdict(look),
         "sampling": settings.model_dump(mode="json"),
         "computed": {"device": name, "dtype": str(dtype).removeprefix("torch."), "batch_size": batch_size},
-        "versions": {"torch": torch.__version__},
         "model": dict(model),
     }
 

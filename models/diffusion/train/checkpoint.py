@@ -121,7 +121,7 @@ def _write_optimizer(training: Training, aside: Path, world: World) -> None:
     state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
     problem = None
     try:
-        save_sharded(state, checkpoint_id=aside / STATE, process_group=world.control)
+        save_sharded(state, checkpoint_id=aside / STATE, process_group=world.control, no_dist=world.control is None)
     except (OSError, CheckpointException) as error:
         problem = reason(error)
     check(problem, str(aside), world)
@@ -143,8 +143,9 @@ def restore(training: Training, checkpoint: Checkpoint, world: World) -> None:
         }
     training.ema.load_state_dict(averages)
     state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
+    alone = world.control is None
     try:
-        load_sharded(state, checkpoint_id=checkpoint.state, process_group=world.control)
+        load_sharded(state, checkpoint_id=checkpoint.state, process_group=world.control, no_dist=alone)
     except (OSError, CheckpointException, ValueError, RuntimeError) as error:
         raise DiffusionError(f"{checkpoint.state}: the optimizer's state cannot be read: {reason(error)}") from error
     set_optimizer_state_dict(training.network, training.optimizer, state[_OPTIMIZER])

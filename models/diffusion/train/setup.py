@@ -209,7 +209,7 @@ def _about(
         "network": f"{count / 1e6:.1f}M parameters",
         "devices": f"{what}, {name}, {recipe.training.precision}",
         "batch": f"{recipe.training.batch_size} = {world.size} × {parts} × {micro_batch}",
-        "data": f"{data.num_samples} clips; {data.about}",
+        "data": data.about,
         "begins": _beginning(recipe, checkpoint),
     }
 
