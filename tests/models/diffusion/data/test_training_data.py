@@ -166,9 +166,7 @@ def test_an_object_store_gives_the_same(shards: str) -> None:
 @pytest.fixture
 def damaged(tmp_path: Path) -> str:
     """Twenty clips, two of which hold no video."""
-    packed = [
-        Clip(one.key, media=b"no video" if number in (5, 11) else None) for number, one in enumerate(clips(20))
-    ]
+    packed = [Clip(one.key, media=b"no video" if number in (5, 11) else None) for number, one in enumerate(clips(20))]
     return str(write_shards(tmp_path / "damaged", packed))
 
 
@@ -196,7 +194,7 @@ def test_too_many_broken_clips_stop_with_one_line(tmp_path: Path, workers: int) 
         some(data(folder, settings), 0, 100)
     assert "\n" not in str(raised.value)
     none = write_shards(tmp_path / "none", [Clip(one.key, media=b"") for one in clips(4)])
-    with pytest.raises(DataError, match="10 clips in a row cannot be read, the first of them: .*000000.tar") as raised:
+    with pytest.raises(DataError, match="10 clips in a row cannot be read, the first of them: /") as raised:
         some(data(str(none), settings), 0, 1)
     assert "\n" not in str(raised.value)
 
