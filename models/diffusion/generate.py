@@ -85,7 +85,7 @@ class Generator:
             DiffusionError: the model has no motion buckets.
         """
         if self._conditioning.buckets is None:
-            raise DiffusionError("this model was not told how much moves: leave --motion-score away")
+            raise DiffusionError("this model knows no motion scores: leave --motion-score away")
         return float(self._conditioning.buckets.bucket(torch.tensor([motion_score])))
 
     def cut_prompts(self, requests: Sequence[Request]) -> list[str]:
@@ -103,9 +103,8 @@ class Generator:
             DiffusionError: the model cannot make such videos.
         """
         check_look(self.settings, look, self.autoencoder.factor)
-        buckets = self._conditioning.buckets
-        if look.motion_bucket is None and buckets is not None:
-            return replace(look, motion_bucket=buckets.count // 2)
+        if look.motion_bucket is None and self.settings.motion_bucket:
+            return replace(look, motion_bucket=(self.settings.motion_buckets - 1) // 2)
         return look
 
     @torch.no_grad()

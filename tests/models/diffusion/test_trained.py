@@ -42,14 +42,14 @@ def same(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
 
 def test_an_output_folder_is_its_newest_checkpoint_with_the_first_average(training: TinyTrained) -> None:
     trained = open_trained(training.output)
-    assert (trained.checkpoint.samples, trained.ema, trained.recipe) == (20, "0.050", training.recipe)
+    assert (trained.place, trained.ema, trained.recipe) == (training.checkpoint(20), "0.050", training.recipe)
     assert same(weights(training.output), training.averages["0.050"])
-    assert open_trained(training.checkpoint(10)).checkpoint.samples == 10
+    assert open_trained(training.checkpoint(10)).place == training.checkpoint(10)
 
 
 def test_a_checkpoint_that_was_not_finished_is_passed_over(training: TinyTrained) -> None:
     (training.checkpoint(20) / "complete.json").unlink()
-    assert open_trained(training.output).checkpoint.samples == 10
+    assert open_trained(training.output).place == training.checkpoint(10)
     with pytest.raises(DiffusionError, match="is no checkpoint, or not a whole one"):
         open_trained(training.checkpoint(20))
     (training.checkpoint(10) / "complete.json").unlink()
