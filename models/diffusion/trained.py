@@ -45,7 +45,7 @@ class Trained(Protocol):
 
 
 def open_trained(path: Path, ema: str | None = None) -> Trained:
-    """The model at ``path``: see `open_checkpoint`; or a folder of Stable Video Diffusion as published: `open_pipeline`.
+    """The model at ``path``: as `open_checkpoint` takes it, or a folder of Stable Video Diffusion (`open_pipeline`).
 
     Raises:
         DiffusionError: there is no such model, or no such average of its weights.
