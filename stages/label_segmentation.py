@@ -81,6 +81,10 @@ class LabelSegmentation(Splitter):
 
     config: Config
 
+    def manifest_columns(self) -> tuple[str, ...]:
+        """The label."""
+        return (self.config.label,)
+
     def gains_from_gpu(self) -> bool:
         """Its model does."""
         return True

@@ -11,6 +11,7 @@ from typer.exceptions import TyperException
 import curation
 from curation.cli import (
     annotate,
+    cache_latents,
     doctor,
     filter,
     models,
@@ -37,7 +38,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (run, plan, doctor, annotate, retry, stats, report, filter, tune, pack, train, sample, trace, remove):
+for module in (
+    run,
+    plan,
+    doctor,
+    annotate,
+    retry,
+    stats,
+    report,
+    filter,
+    tune,
+    pack,
+    cache_latents,
+    train,
+    sample,
+    trace,
+    remove,
+):
     app.command(module.NAME)(module.command)
 app.add_typer(models.app, name=models.NAME)
 

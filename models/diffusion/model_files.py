@@ -61,6 +61,17 @@ class ModelFiles:
         except HubError as error:
             raise ModelFilesError(f"{error}; see {self.key}.model") from error
 
+    def inside(self, folder: str, name: str) -> tuple[str, Path]:
+        """What names of files in ``folder`` begin with, "vae/", or "" where the model is alone at the top; and the path
+        of one of them.
+
+        Raises:
+            ModelFilesError: it cannot be had.
+        """
+        places = (f"{folder}/", "") if folder else ("",)
+        path = self.first(*(f"{place}{name}" for place in places))
+        return next((place, path) for place in places if self._hub(f"{place}{name}").local() == path)
+
     def folder(self, names: Sequence[str], optional: Sequence[str] = ()) -> Path:
         """The folder that holds all of these files, and of ``optional`` those that there are.
 
@@ -77,11 +88,6 @@ class ModelFiles:
 
     def _hub(self, *names: str) -> HubModel:
         return HubModel(self.name, revision=self.revision, cache_dir=self.cache_dir, file=names)
-
-
-def in_folder(folder: str, name: str) -> tuple[str, ...]:
-    """Where a file may be: in this folder of the repository, or at its top."""
-    return (f"{folder}/{name}", name) if folder else (name,)
 
 
 def weight_names(stem: str, variant: str | None) -> tuple[str, ...]:

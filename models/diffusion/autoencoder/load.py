@@ -22,7 +22,7 @@ from models.diffusion.autoencoder.pixels import PixelModel
 from models.diffusion.autoencoder.settings import PIXELS, AutoencoderSettings
 from models.diffusion.autoencoder.temporal_decoder import TemporalModel
 from models.diffusion.autoencoder.tiny import TinyModel
-from models.diffusion.model_files import ModelFiles, in_folder, weight_names
+from models.diffusion.model_files import ModelFiles, weight_names
 from models.generation import torch_dtype
 from models.hub_files import sha256_of
 
@@ -109,7 +109,7 @@ def _find(settings: AutoencoderSettings) -> _Found:
     if pair is not None:
         return _Found(_TAESD, {}, pair, settings.scale or 1.0, settings.shift or 0.0)
     files = ModelFiles(settings.model, KEY, settings.revision, settings.cache_dir, settings.download)
-    path = files.first(*in_folder(settings.subfolder, "config.json"))
+    place, path = files.inside(settings.subfolder, "config.json")
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
         kind = config["_class_name"]
@@ -120,9 +120,7 @@ def _find(settings: AutoencoderSettings) -> _Found:
         raise AutoencoderError(f"{path}: {kind} is not known; give {_KL}, {_TEMPORAL}, {_TINY} or TAESD files")
     if kind != _TINY and "scaling_factor" not in config:
         scaling = KLConfig().scaling_factor
-    names = weight_names(_STEM, settings.variant)
-    top = path.parent.name if settings.subfolder and path.parent.name == settings.subfolder else ""
-    weights = files.first(*(f"{top}/{name}" if top else name for name in names))
+    weights = files.first(*(f"{place}{name}" for name in weight_names(_STEM, settings.variant)))
     chosen = settings.scale or scaling, shift if settings.shift is None else settings.shift
     return _Found(kind, config, (weights,), *chosen)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from models.diffusion.model_files import ModelFiles, in_folder, weight_names
+from models.diffusion.model_files import ModelFiles, weight_names
 from models.diffusion.text_encoder.base import ImageEncoder, TextEncoder
 from models.diffusion.text_encoder.errors import EncoderError
 from models.diffusion.text_encoder.openclip import OpenClipImage, OpenClipText
@@ -134,21 +134,17 @@ def _openclip(
 def _weights(settings: TextEncoderSettings | ImageEncoderSettings, key: str) -> Path:
     """The weights of transformers, with config.json beside them."""
     files = ModelFiles(settings.model, key, settings.revision, settings.cache_dir, settings.download)
-    config = files.first(*in_folder(settings.subfolder, "config.json"))
-    inside = bool(settings.subfolder) and config.parent.name == settings.subfolder
+    place, _ = files.inside(settings.subfolder, "config.json")
     names = (*weight_names(_STEM, None)[:1], *weight_names(_OLD_STEM, None)[1:])
-    return files.first(*(f"{settings.subfolder}/{name}" if inside else name for name in names))
+    return files.first(*(f"{place}{name}" for name in names))
 
 
 def _tokenizer_folder(settings: TextEncoderSettings) -> Path:
     """The folder of the tokenizer, its files on this machine."""
     files = ModelFiles(settings.model, TEXT, settings.revision, settings.cache_dir, settings.download)
-    first = files.first(*in_folder(settings.tokenizer, _TOKENIZER_FILES[0]))
-    inside = bool(settings.tokenizer) and first.parent.name == settings.tokenizer
-    return files.folder(
-        [f"{settings.tokenizer}/{name}" if inside else name for name in _TOKENIZER_FILES[:1]],
-        optional=[f"{settings.tokenizer}/{name}" if inside else name for name in _TOKENIZER_FILES[1:]],
-    )
+    first, *others = _TOKENIZER_FILES
+    place, _ = files.inside(settings.tokenizer, first)
+    return files.folder([f"{place}{first}"], optional=[f"{place}{name}" for name in others])
 
 
 def _identity(weights: Path) -> str:

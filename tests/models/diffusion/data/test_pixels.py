@@ -83,7 +83,9 @@ def test_pictures_are_upright_and_of_the_same_colours_as_elsewhere(tmp_path: Pat
     path = write_clip(tmp_path / "a.mp4", [blocks] * 3, encoding=encoding)
     with av.open(str(path)) as container:
         expected = displayed_array(next(container.decode(video=0)))
-    pixels, cut = read_pixels(io.BytesIO(path.read_bytes()), fps=24, clip_fps=24, start=0, frames=1, size=expected.shape[:2])
+    pixels, cut = read_pixels(
+        io.BytesIO(path.read_bytes()), fps=24, clip_fps=24, start=0, frames=1, size=expected.shape[:2]
+    )
     assert (cut.height, cut.width) == expected.shape[:2]
     assert np.abs(pixels[0].astype(int) - expected).max() <= 2
 
