@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from models.diffusion.unet.config import ActivationCheckpointing
+from models.diffusion.unet.config import ActivationCheckpointing, UNetConfig
 from tests.models.diffusion.unet.tiny import config, gradients, inputs, network
 
 SMALLEST = config(block_out_channels=(32,), cross_attention=(False,), num_attention_heads=1)
@@ -18,13 +18,18 @@ def _fresh() -> None:
 
 
 @pytest.mark.parametrize(
-    ("mode", "backend", "autocast"),
-    [("none", "aot_eager", True), ("selective", "eager", False), ("full", "eager", False)],
+    ("settings", "mode", "backend", "autocast"),
+    [
+        (SMALLEST, "none", "aot_eager", True),
+        (SMALLEST, "selective", "eager", False),
+        (config(), "full", "eager", False),
+    ],
+    ids=["autocast", "selective checkpointing", "full checkpointing, two levels"],
 )
 def test_one_graph_without_breaks_and_the_same_numbers(
-    mode: ActivationCheckpointing, backend: str, autocast: bool
+    settings: UNetConfig, mode: ActivationCheckpointing, backend: str, autocast: bool
 ) -> None:
-    settings = SMALLEST.model_copy(update={"activation_checkpointing": mode})
+    settings = settings.model_copy(update={"activation_checkpointing": mode})
     plain, compiled = network(settings), network(settings)
     given = inputs(settings, size=(4, 4))
     image_only = torch.tensor([[False] * 3, [True] * 3])
@@ -38,9 +43,3 @@ def test_one_graph_without_breaks_and_the_same_numbers(
     statistics = torch._dynamo.utils.counters
     assert statistics["stats"]["unique_graphs"] == 1
     assert not statistics["graph_break"]
-
-
-def test_two_levels_are_one_graph_too() -> None:
-    settings = config()
-    told = torch._dynamo.explain(network(settings))(*inputs(settings, tokens=1))
-    assert (told.graph_count, told.graph_break_count) == (1, 0)
