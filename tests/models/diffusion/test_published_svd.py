@@ -34,7 +34,7 @@ def pipeline() -> Any:
     unet = UNetSpatioTemporalConditionModel(
         down_block_types=("CrossAttnDownBlockSpatioTemporal", "DownBlockSpatioTemporal"),
         up_block_types=("UpBlockSpatioTemporal", "CrossAttnUpBlockSpatioTemporal"),
-        block_out_channels=(32, 32), layers_per_block=1, num_attention_heads=(2, 2), cross_attention_dim=WIDTH,
+        block_out_channels=(64, 64), layers_per_block=1, num_attention_heads=(2, 2), cross_attention_dim=WIDTH,
         addition_time_embed_dim=16, projection_class_embeddings_input_dim=48, num_frames=FRAMES,
     )  # fmt: skip
     with torch.no_grad():

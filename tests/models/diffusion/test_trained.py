@@ -126,6 +126,6 @@ def test_damaged_and_foreign_weights_are_told(training: TinyTrained) -> None:
         weights(training.output)
     config = training.checkpoint(20) / "unet" / "config.json"
     values = json.loads(config.read_text())
-    config.write_text(json.dumps(values | {"block_out_channels": [32, 64]}))
+    config.write_text(json.dumps(values | {"block_out_channels": [128]}))
     with pytest.raises(DiffusionError, match="not of the shape"):
         weights(training.output, "0.100")
