@@ -79,6 +79,9 @@ def command(
         Literal["auto", "fp32", "bf16", "fp16"], typer.Option(help="Arithmetic; auto: bf16 on a GPU, fp32 on a CPU.")
     ] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out videos that are there: goes on where a call was stopped.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Make videos with a trained model, from text, an image, or both.
@@ -104,6 +107,8 @@ def command(
         from models.diffusion.trained import open_trained
         from models.generation import torch_dtype
 
+        if overwrite and skip_existing:
+            raise UserError("--overwrite and --skip-existing: give one of them")
         if motion is not None and motion_score is not None:
             raise UserError("--motion and --motion-score say the same: give one of them")
         place = choose_device(device)
@@ -132,7 +137,11 @@ def command(
             augmentation=augmentation,
             extra=extra_values(tell or []),
         )
-        targets = destinations(output, form, requests, look.frames, overwrite=overwrite)
+        replaces = overwrite or skip_existing
+        targets = destinations(output, form, requests, look.frames, overwrite=replaces)
+        if skip_existing:
+            left = [pair for pair in zip(targets, requests, strict=True) if not pair[0].is_done]
+            targets, requests = [target for target, _ in left], [request for _, request in left]
         for picture in images:
             read_image(picture, height, width)
         generator = Generator(trained, place, arithmetic)
@@ -149,8 +158,8 @@ def command(
                     request, look, settings, device=place, dtype=arithmetic, batch_size=batch_size, model=model
                 )
                 words = command_of(trained, request, look, settings, target, place, arithmetic)
-                write_video(target.video, video, look.fps, target.form, overwrite=overwrite)
-                write_sidecar(target.sidecar, {"command": words, "versions": versions, **about}, overwrite=overwrite)
+                write_video(target.video, video, look.fps, target.form, overwrite=replaces)
+                write_sidecar(target.sidecar, {"command": words, "versions": versions, **about}, overwrite=replaces)
     if not quiet:
         print_done(targets, look, trained, place, arithmetic)
 
