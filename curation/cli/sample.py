@@ -93,7 +93,7 @@ def command(
     Exit status: 0 all done; 2 the request cannot run.
     """
     from curation.cli.sample_options import command_of, extra_values, size_of, texts_of, updated
-    from curation.cli.sample_screen import print_done, progress, warn_of_cut_prompts
+    from curation.cli.sample_screen import print_done, progress, warn, warn_of_cut_prompts
     from curation.errors import UserError
 
     with _told():
@@ -144,6 +144,8 @@ def command(
             targets, requests = [target for target, _ in left], [request for _, request in left]
         for picture in images:
             read_image(picture, height, width)
+        if device == "auto" and place.type == "cpu" and not quiet:
+            warn("no GPU here: sampling on the CPU; --device cpu says that this is meant")
         generator = Generator(trained, place, arithmetic)
         if motion_score is not None:
             look = replace(look, motion_bucket=generator.bucket_of(motion_score))

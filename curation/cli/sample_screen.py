@@ -36,10 +36,14 @@ def progress(videos: int, batch_size: int, settings: SamplingSettings, *, quiet:
 
 def warn_of_cut_prompts(generator: Generator, requests: Sequence[Request]) -> None:
     """One line for each prompt that is too long for the encoder."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     for prompt in generator.cut_prompts(requests):
         start = prompt if len(prompt) <= _SHOWN else f"{prompt[:_SHOWN]}…"
-        console.print(f"warning: the text encoder does not read the end of a prompt this long: {start}")
+        warn(f"the text encoder does not read the end of a prompt this long: {start}")
+
+
+def warn(what: str) -> None:
+    """A line on standard error."""
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"warning: {what}")
 
 
 def print_done(

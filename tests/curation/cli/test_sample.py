@@ -210,6 +210,14 @@ def test_mistakes_are_one_line(
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_cpu_that_was_not_asked_for_is_said(from_text: TinyTrained, tmp_path: Path, curation_here: Call) -> None:
+    words = [word for word in QUICK if word not in ("--device", "cpu")]
+    done = curation_here("sample", from_text.output, "-p", "a", "-o", tmp_path / "a.mp4", *words)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith("warning: no GPU here: sampling on the CPU")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
 def test_a_gpu_where_there_is_none_is_told(from_text: TinyTrained, tmp_path: Path, curation_here: Call) -> None:
     done = curation_here("sample", from_text.output, "-p", "a", "-o", tmp_path / "a.mp4", "--device", "cuda")
     assert done.returncode == 2
