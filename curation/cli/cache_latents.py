@@ -101,7 +101,7 @@ def _write(cache: LatentCache, url: str, quiet: bool) -> Cached:
     )
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet) as bar:
+    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet, transient=True) as bar:
         task = bar.add_task(url, total=None)
         return cache.write(lambda clips, total: bar.update(task, completed=clips, total=total))
 

@@ -140,13 +140,12 @@ class LatentCache:
                 told_rows.append(row)
                 if clip.rate == len(self._settings.rates) - 1:
                     yield clip.reason is not None
-            handle, scratch = tempfile.mkstemp(dir=local, prefix=".aside-")
-            os.close(handle)
+            aside = (local or Path(tempfile.gettempdir())) / f".aside-{os.getpid()}-{_file(name)}"
             try:
-                writer.finish(Path(scratch), {_ROWS: json.dumps(told_rows, separators=(",", ":"))})
-                self.files.publish(_file(name), Path(scratch))
+                writer.finish(aside, {_ROWS: json.dumps(told_rows, separators=(",", ":"))})
+                self.files.publish(_file(name), aside)
             finally:
-                Path(scratch).unlink(missing_ok=True)
+                aside.unlink(missing_ok=True)
 
     def _write_contexts(self, writer: SafetensorsWriter, rows: Sequence[int]) -> dict[str, dict[str, int]]:
         """Embed all captions of these clips; where each lies, by clip and column."""
