@@ -96,6 +96,7 @@ class _Loop:
         return True
 
     def close(self) -> None:
+        self.job.data.close()
         if self.log is not None:
             self.log.close()
 

@@ -103,7 +103,7 @@ class Objective:
 
 def normalised(pixels: torch.Tensor) -> torch.Tensor:
     """8-bit pixels as float32 in [−1, 1]; anything else as it is."""
-    return pixels.float() / 127.5 - 1 if pixels.dtype == torch.uint8 else pixels
+    return pixels.float().div(127.5).sub(1) if pixels.dtype == torch.uint8 else pixels
 
 
 def _pixels(batch: Batch) -> torch.Tensor:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, Final
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts, noop_context_fn
+from torch.utils.checkpoint import CheckpointPolicy, checkpoint, create_selective_checkpoint_contexts
 
 from models.diffusion.unet.config import ActivationCheckpointing
 
@@ -35,9 +34,16 @@ def run(mode: ActivationCheckpointing, layer: Callable[..., Tensor], *arguments:
     """
     if mode == "none" or not torch.is_grad_enabled():
         return layer(*arguments)
-    contexts = partial(create_selective_checkpoint_contexts, _policy) if mode == "selective" else noop_context_fn
-    out: Tensor = checkpoint(layer, *arguments, use_reentrant=False, preserve_rng_state=False, context_fn=contexts)
+    out: Tensor
+    if mode == "selective":
+        out = checkpoint(layer, *arguments, use_reentrant=False, preserve_rng_state=False, context_fn=_selective)
+    else:
+        out = checkpoint(layer, *arguments, use_reentrant=False, preserve_rng_state=False)
     return out
+
+
+def _selective() -> Any:
+    return create_selective_checkpoint_contexts(_policy)
 
 
 def _policy(_context: Any, operator: Any, *_arguments: Any, **_options: Any) -> CheckpointPolicy:

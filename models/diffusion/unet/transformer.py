@@ -43,8 +43,8 @@ class SpatioTemporalTransformer(nn.Module):
             if position is not None:
                 weight = self.time_mixer(conditions.image_only).to(tokens.dtype)
                 tokens = run(self._checkpointing, temporal, tokens, conditions.context, position, weight)
-        tokens = self.proj_out(tokens).view(-1, height, width, channels)
-        return x + tokens.permute(0, 3, 1, 2)
+        change: Tensor = self.proj_out(tokens).view(-1, height, width, channels)
+        return x + change.permute(0, 3, 1, 2)
 
 
 class _SpatialBlock(nn.Module):
@@ -64,8 +64,8 @@ class _SpatialBlock(nn.Module):
         x = x + self.attn1(self.norm1(x))
         x = x.view(batch, -1, channels)
         x = x + _cross_attention(self.norm2, self.attn2, x, context)
-        x = x + self.ff(self.norm3(x))
-        return x.view(batch, frames, pixels, channels)
+        out: Tensor = x + self.ff(self.norm3(x))
+        return out.view(batch, frames, pixels, channels)
 
 
 class _TemporalBlock(nn.Module):

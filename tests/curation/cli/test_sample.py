@@ -57,7 +57,8 @@ def told(path: Path) -> dict[str, Any]:
 def test_a_video_and_what_stands_beside_it(from_text: TinyTrained, tmp_path: Path, curation_here: Call) -> None:
     video = tmp_path / "new" / "cat.mp4"
     done = curation_here(
-        "sample", from_text.output, "--prompt", "a cat", "-o", video, "--device", "cpu", "--motion-score", "2.5", "--fps", "6"
+        "sample", from_text.output, "--prompt", "a cat", "-o", video, "--device", "cpu", "--motion-score", "2.5",
+        "--fps", "6",
     )  # fmt: skip
     assert (done.returncode, done.stderr) == (0, "")
     assert f"{video}  (and cat.json)" in done.stdout
