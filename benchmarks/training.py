@@ -8,8 +8,8 @@ is the ratio, of the pairs. On a CPU: CPU seconds, float32, a small network. On 
 bfloat16 autocast, 14 × 256 × 384 and 14 × 320 × 576 with 1.5 billion and 40 million weights. FLOP/s and MFU are by the
 FLOPs of our network for both: what diffusers computes more than once is no use of the device.
 
---count runs nothing: it counts the FLOPs of a step and the bytes that the forward pass keeps (bfloat16, eager) of the real
-sizes, on any machine.
+--count runs nothing: it counts the FLOPs of a step and the bytes that the forward pass keeps (bfloat16, eager) of the
+real sizes, on any machine.
 """
 
 from __future__ import annotations

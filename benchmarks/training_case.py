@@ -40,14 +40,14 @@ class Case:
     def network(self, kind: Network) -> nn.Module:
         """On the current default device; for both kinds from the same weights."""
         torch.manual_seed(0)
-        ours = VideoUNet(self.config).weights_to_channels_last()
+        ours = VideoUNet(self.config)
         if kind == "ours":
-            return ours
+            return ours.weights_to_channels_last()
         from diffusers import UNetSpatioTemporalConditionModel
 
         values = {name: value for name, value in self.config.to_diffusers().items() if name != "_class_name"}
         theirs: Any = UNetSpatioTemporalConditionModel(**values)
-        theirs.load_state_dict(ours.state_dict())
+        theirs.load_state_dict(ours.state_dict(), assign=True)
         if self.checkpointing != "none":
             theirs.enable_gradient_checkpointing()
         return theirs  # type: ignore[no-any-return]
@@ -77,7 +77,7 @@ class Case:
         """A forward pass within the fake mode that is on."""
         with unset_fake_temporarily(), torch.device("meta"):
             network = self.network(kind)
-        weights = {name: torch.empty(value.shape, dtype=torch.bfloat16) for name, value in network.state_dict().items()}
+        weights = {name: torch.empty(value.shape, dtype=torch.bfloat16) for name, value in network.named_parameters()}
         network.load_state_dict(weights, assign=True)
         given = self.inputs("cpu", torch.bfloat16)
         return lambda: output_of(network, given)

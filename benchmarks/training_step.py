@@ -26,9 +26,12 @@ WARM_UP = 2
 
 @dataclass(frozen=True)
 class Steps:
-    """``seconds``: of each step; on a CPU, CPU seconds. ``saved``: bytes that the forward pass keeps, None where that is
-    not told (compiled, on a CPU). ``peak``: most bytes in use; on a CPU, of the whole process. ``graphs``, ``breaks``:
-    of torch.compile."""
+    """Attributes:
+    seconds: of each step; on a CPU, CPU seconds.
+    saved: bytes that the forward pass keeps; None where that is not told (compiled, on a CPU).
+    peak: most bytes in use; on a CPU, of the whole process.
+    graphs, breaks: of torch.compile.
+    """
 
     seconds: list[float]
     saved: int | None

@@ -82,8 +82,8 @@ def videos(count: int, seed: int) -> list[Video]:
         for number in rng.permutation(len(combinations)):
             colour, shape, direction, speed = combinations[number]
             radius = float(rng.uniform(0.11, 0.17))
-            # All of the way lies inside of the picture.
-            room = [0.5 - radius - SPEEDS[speed] / 2 * abs(step) for step in DIRECTIONS[direction]]
+            # All of the way lies inside of the picture, with a little border.
+            room = [0.47 - radius - SPEEDS[speed] / 2 * abs(step) for step in DIRECTIONS[direction]]
             place = tuple(0.5 + float(rng.uniform(-max(0.0, free), max(0.0, free))) for free in room)
             background = int(rng.integers(10, 70))
             found.append(Video(colour, shape, direction, speed, radius, (place[0], place[1]), background))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import time
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from models.diffusion.recipe import Recipe
 
 NAME = "cache-latents"
+LINE_EVERY_S = 30.0
 
 
 def command(
@@ -90,6 +92,7 @@ def _load(recipe: Recipe, device: str) -> Models:
 
 
 def _write(cache: LatentCache, url: str, quiet: bool) -> Cached:
+    """With a live bar on a terminal, a line every half minute elsewhere, nothing where ``quiet``."""
     from rich.console import Console
     from rich.progress import (
         BarColumn,
@@ -100,10 +103,24 @@ def _write(cache: LatentCache, url: str, quiet: bool) -> Cached:
         TimeRemainingColumn,
     )
 
+    console = Console(stderr=True, quiet=quiet)
+    live = console.is_terminal and not quiet
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, TimeRemainingColumn(), console=Console(stderr=True), disable=quiet, transient=True) as bar:
-        task = bar.add_task(url, total=None)
-        return cache.write(lambda clips, total: bar.update(task, completed=clips, total=total))
+    bar = Progress(*columns, TimeRemainingColumn(), console=console, transient=True)
+    task = bar.add_task(url, total=None)
+    last_line = time.monotonic()
+
+    def done(clips: int, total: int) -> None:
+        nonlocal last_line
+        bar.update(task, completed=clips, total=total)
+        if not live and time.monotonic() - last_line > LINE_EVERY_S:
+            last_line = time.monotonic()
+            console.print(f"{url}: {clips:,}/{total:,} clips", markup=False, soft_wrap=True)
+
+    if not live:
+        return cache.write(done)
+    with bar:
+        return cache.write(done)
 
 
 def _print(result: Cached) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
@@ -60,40 +61,42 @@ def frames_at(
     Raises:
         ClipError: the clip cannot be decoded there, or ends before.
     """
+    assert stream.time_base is not None
+    # Frames have whole time stamps: one is shown at a time where its own is not later than the time, rounded down.
+    start = stream.start_time or 0
+    wanted = [start + math.floor(time / stream.time_base) for time in seconds]
+    stays = math.ceil(2 * period / stream.time_base)
+    found: list[Made] = []
+    current: av.VideoFrame | None = None
+    last: Made | None = None
+    end = start
     try:
-        shown = _decoded(container, stream, seconds[0])
-        found: list[Made] = []
-        current: av.VideoFrame | None = None
-        last: Made | None = None
-        end = Fraction(0)
-        for time, frame in _then_end(shown):
-            while current is not None and len(found) < len(seconds) and (time is None or seconds[len(found)] < time):
-                if time is None and seconds[len(found)] > end + period:
-                    raise ClipError(f"ends after {float(end):.3f} s, before what its index tells")
+        for pts, frame in _then_end(_from(container, stream, wanted[0], start)):
+            while current is not None and len(found) < len(wanted) and (pts is None or wanted[len(found)] < pts):
+                if pts is None and wanted[len(found)] > end + stays:
+                    seen = float((end - start) * stream.time_base + period)
+                    raise ClipError(f"ends after {seen:.3f} s, before what its index tells")
                 if last is None and current.is_corrupt:
                     raise ClipError("a frame of it is damaged")
                 last = made(current) if last is None else last
                 found.append(last)
-            if len(found) == len(seconds) or frame is None or time is None:
+            if len(found) == len(wanted) or frame is None or pts is None:
                 break
-            current, last, end = frame, None, time + period
+            current, last, end = frame, None, pts
     except (av.FFmpegError, ValueError) as error:
         raise ClipError(f"cannot be decoded: {_reason(error)}") from error
-    if len(found) < len(seconds):
+    if len(found) < len(wanted):
         raise ClipError("no frame of it can be decoded")
     return found
 
 
-def _decoded(
-    container: InputContainer, stream: VideoStream, first: Fraction
-) -> Iterator[tuple[Fraction, av.VideoFrame]]:
-    """Frames with their times, from one on that is shown at ``first`` or earlier."""
-    assert stream.time_base is not None
-    start = stream.start_time or 0
-    wanted = start + int(first / stream.time_base)
-    if first > 0:
-        container.seek(wanted, stream=stream)
-        frames = _timed(container, stream, start)
+def _from(
+    container: InputContainer, stream: VideoStream, first: int, start: int
+) -> Iterator[tuple[int, av.VideoFrame]]:
+    """Frames with their time stamps, from one on that is shown at ``first`` or earlier."""
+    if first > start:
+        container.seek(first, stream=stream)
+        frames = _stamped(container, stream)
         opening = next(frames, None)
         if opening is not None and opening[0] <= first:
             yield opening
@@ -101,23 +104,19 @@ def _decoded(
             return
         # The index led to a keyframe that is shown later, as in files whose first frames have no keyframe.
         container.seek(start, stream=stream)
-    yield from _timed(container, stream, start)
+    yield from _stamped(container, stream)
 
 
-def _timed(container: InputContainer, stream: VideoStream, start: int) -> Iterator[tuple[Fraction, av.VideoFrame]]:
-    assert stream.time_base is not None
+def _stamped(container: InputContainer, stream: VideoStream) -> Iterator[tuple[int, av.VideoFrame]]:
     latest: int | None = None
     for packet in container.demux(stream):
         for frame in packet.decode():
-            if frame.pts is None or (latest is not None and frame.pts <= latest):
-                continue
-            latest = frame.pts
-            yield (frame.pts - start) * stream.time_base, frame
+            if frame.pts is not None and (latest is None or frame.pts > latest):
+                latest = frame.pts
+                yield frame.pts, frame
 
 
-def _then_end(
-    frames: Iterator[tuple[Fraction, av.VideoFrame]],
-) -> Iterator[tuple[Fraction | None, av.VideoFrame | None]]:
+def _then_end(frames: Iterator[tuple[int, av.VideoFrame]]) -> Iterator[tuple[int | None, av.VideoFrame | None]]:
     yield from frames
     yield None, None
 

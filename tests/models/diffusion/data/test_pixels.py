@@ -69,8 +69,8 @@ def test_no_more_is_decoded_than_needed(tmp_path: Path, monkeypatch: pytest.Monk
     decoded = []
     from models.diffusion.data import frames as module
 
-    whole = module._timed
-    monkeypatch.setattr(module, "_timed", lambda *what: (decoded.append(one) or one for one in whole(*what)))
+    whole = module._stamped
+    monkeypatch.setattr(module, "_stamped", lambda *what: (decoded.append(one) or one for one in whole(*what)))
     assert read(data, fps=24, start=20, frames=4) == [20, 21, 22, 23]
     assert len(decoded) <= 4 + 8 + 3  # keyframes are eight frames apart
 
