@@ -169,6 +169,10 @@ class Splitter(Stage):
     provides: ClassVar[tuple[str, ...]] = ()
     opens: ClassVar[tuple[SourceKind, ...]] = ("video",)
 
+    def manifest_columns(self) -> tuple[str, ...]:
+        """Columns of the manifest that clips depend on: a video is split again where they say something else."""
+        return ()
+
     @abstractmethod
     def split(self, video: SourceVideo) -> Iterable[WrittenClip]:
         """Fill in ``video`` and yield clips, written below ``video.workdir`` (the engine publishes and removes them).

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from curation.errors import UserError
-from curation.stage import Annotator, ClipSample, Requirement, StageConfig
+from curation.stage import Annotator, ClipSample, Requirement
 from curation.video.sampling import FrameRequest
-from stages.openclip_requirement import openclip_requirement
+from stages.openclip_stage import OpenClipConfig, OpenClipStage
 from stages.weights import offline_problem, size_text, telling
 
-if TYPE_CHECKING:
-    from models.openclip_source import OpenClipSource
 
-
-class ClipScores(Annotator):
+class ClipScores(OpenClipStage, Annotator):
     """OpenCLIP image embedding and LAION aesthetic rating of the first, the middle and the last frame.
 
     ``clip_embedding``: mean of the three embeddings, each of length 1; the mean itself is not normalised again, so its
@@ -33,25 +30,22 @@ class ClipScores(Annotator):
     Sources: CLIP, arXiv 2103.00020; OpenCLIP; LAION's aesthetic predictors; as in arXiv 2311.15127, §3.1.
     """
 
-    class Config(StageConfig):
+    class Config(OpenClipConfig):
         """Parameters of `clip_scores`."""
 
         without_effect = frozenset({"images_per_pass", "download", "cache_dir"})
 
-        model: str = Field(
-            "ViT-L-14", description='an OpenCLIP model, "local-dir:…", "hf-hub:…", or a model config .json'
-        )
-        pretrained: str | None = Field("openai", description="a tag of OpenCLIP or the path of a checkpoint")
         aesthetic_weights: str | None = Field(
             "auto", description='path of a head; "auto": LAION\'s for this model; null: no aesthetic_score'
         )
         precision: Literal["fp32", "bf16", "fp16"] = Field("fp32", description="arithmetic of the image tower")
         images_per_pass: int = Field(32, ge=1, description="frames that the model sees at once")
-        download: bool = Field(False, description="fetch weights that are not on this machine")
-        cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
+
+    config: Config
 
     name = "clip_scores"
     version = 2
+    with_tokenizer = False
     reads = ("frames",)
     writes: ClassVar[Mapping[str, pa.DataType]] = {
         "aesthetic_score": pa.float32(),
@@ -59,22 +53,15 @@ class ClipScores(Annotator):
         "clip_model": pa.string(),
     }
 
-    def gains_from_gpu(self) -> bool:
-        """Its model does."""
-        return True
-
     def requirements(self) -> Iterator[Requirement]:
         """Weights of the model and of the head: here, to be fetched, or missing."""
-        config = self._config
-        yield openclip_requirement(
-            self.name, config.model, config.pretrained, download=config.download, cache_dir=config.cache_dir
-        )
-        if config.aesthetic_weights is not None:
+        yield from super().requirements()
+        if self.config.aesthetic_weights is not None:
             yield self._head_requirement()
 
     def frames(self) -> FrameRequest:
         """First, middle and last frame as the model sees them."""
-        return FrameRequest("first_middle_last", shrink=self._checked_source().transform)
+        return FrameRequest("first_middle_last", shrink=self.source().transform)
 
     def setup(self) -> None:
         """Load the image tower and the head.
@@ -82,26 +69,18 @@ class ClipScores(Annotator):
         Raises:
             UserError: weights are missing, or do not fit the model or each other.
         """
-        import torch
-
         from models.aesthetic import AestheticHeadError
         from models.openclip import OpenClipImageEncoder
-        from models.openclip_source import OpenClipSourceError
 
-        torch.set_num_threads(max(1, int(self.num_cpus)))
-        config = self._config
-        self.ensure_requirements()
-        try:
-            source = self._source()
+        config = self.config
+        with self.loading() as source:
             self._identity = source.identity()
             self._encoder = OpenClipImageEncoder(
-                source,
-                device=self.device,
-                precision=config.precision,
-                images_per_pass=config.images_per_pass,
+                source, device=self.device, precision=config.precision, images_per_pass=config.images_per_pass
             )
+        try:
             self._head = self._load_head()
-        except (OpenClipSourceError, AestheticHeadError) as error:
+        except AestheticHeadError as error:
             raise UserError(f"clip_scores: {error}") from error
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any]]:
@@ -119,28 +98,11 @@ class ClipScores(Annotator):
             start += len(stack)
         return results
 
-    @property
-    def _config(self) -> Config:
-        return cast(ClipScores.Config, self.config)
-
-    def _source(self) -> OpenClipSource:
-        from models.openclip_source import find_source
-
-        return find_source(self._config.model, self._config.pretrained, self._config.cache_dir)
-
-    def _checked_source(self) -> OpenClipSource:
-        from models.openclip_source import OpenClipSourceError
-
-        try:
-            return self._source()
-        except OpenClipSourceError as error:
-            raise UserError(f"clip_scores: {error}") from error
-
     def _head_requirement(self) -> Requirement:
         from models.aesthetic import fetch_head, head_file, head_folder, published_head
         from models.hub_files import on_disk
 
-        config = self._config
+        config = self.config
         if config.aesthetic_weights != "auto":
             given = Path(str(config.aesthetic_weights))
             if not given.is_file():
@@ -170,7 +132,7 @@ class ClipScores(Annotator):
     def _load_head(self) -> Any:
         from models.aesthetic import AestheticHead, fetch_head, head_folder, published_head
 
-        config = self._config
+        config = self.config
         if config.aesthetic_weights is None:
             return None
         published = published_head(config.model)

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, ClassVar, Literal, cast
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field, field_validator
 
-from curation.errors import ItemError, UserError
-from curation.stage import Annotator, ClipSample, Requirement, StageConfig
-from stages.openclip_requirement import openclip_requirement
+from curation.errors import ItemError
+from curation.stage import Annotator, ClipSample
+from stages.openclip_stage import OpenClipConfig, OpenClipStage
 
 Caption = Literal["coca", "videoblip", "vlm", "llm"]
 
@@ -20,7 +20,7 @@ EMBEDDING, MODEL = "clip_embedding", "clip_model"
 MAIN_FIRST: tuple[Caption, ...] = ("llm", "videoblip", "vlm", "coca")
 
 
-class ClipSimilarity(Annotator):
+class ClipSimilarity(OpenClipStage, Annotator):
     """Cosine similarity, −1 … 1, of the clip's ``clip_embedding`` and the CLIP embedding of each caption.
 
     ``clip_similarity_<caption>``: null where that caption is null or not among ``captions``. ``clip_similarity``: that
@@ -28,7 +28,7 @@ class ClipSimilarity(Annotator):
     Source: CLIP, arXiv 2103.00020; as in arXiv 2311.15127, §3.1.
     """
 
-    class Config(StageConfig):
+    class Config(OpenClipConfig):
         """Parameters of `clip_similarity`; the model is that of `clip_scores`."""
 
         without_effect = frozenset({"texts_per_pass", "download", "cache_dir"})
@@ -36,16 +36,10 @@ class ClipSimilarity(Annotator):
         captions: tuple[Caption, ...] = Field(
             ("coca", "videoblip", "llm"), min_length=1, description="captions to compare, caption_<name>"
         )
-        model: str = Field(
-            "ViT-L-14", description='an OpenCLIP model, "local-dir:…", "hf-hub:…", or a model config .json'
-        )
-        pretrained: str | None = Field("openai", description="a tag of OpenCLIP or the path of a checkpoint")
         dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
             "auto", description="arithmetic of the text tower; auto: bf16 on a GPU, fp32 on a CPU"
         )
         texts_per_pass: int = Field(64, ge=1, description="captions that the model sees at once")
-        download: bool = Field(False, description="fetch weights that are not on this machine")
-        cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
 
         @field_validator("captions")
         @classmethod
@@ -53,6 +47,8 @@ class ClipSimilarity(Annotator):
             if len(set(captions)) < len(captions):
                 raise ValueError("names a caption twice")
             return captions
+
+    config: Config
 
     name = "clip_similarity"
     reads = (EMBEDDING, MODEL)
@@ -66,23 +62,7 @@ class ClipSimilarity(Annotator):
 
     def inputs(self) -> tuple[str, ...]:
         """The embedding and its model, and the columns of the captions that are compared."""
-        return (*self.reads, *(f"caption_{name}" for name in self._config.captions))
-
-    def gains_from_gpu(self) -> bool:
-        """Its model does."""
-        return True
-
-    def requirements(self) -> Iterator[Requirement]:
-        """Weights of the model: here, to be fetched, or missing."""
-        config = self._config
-        yield openclip_requirement(
-            self.name,
-            config.model,
-            config.pretrained,
-            download=config.download,
-            cache_dir=config.cache_dir,
-            with_tokenizer=True,
-        )
+        return (*self.reads, *(f"caption_{name}" for name in self.config.captions))
 
     def setup(self) -> None:
         """Load the text tower.
@@ -90,25 +70,14 @@ class ClipSimilarity(Annotator):
         Raises:
             UserError: the weights are missing or do not fit the model.
         """
-        import torch
-
-        from models.openclip_source import OpenClipSourceError, find_source
         from models.openclip_text import OpenClipTextEncoder
 
-        torch.set_num_threads(max(1, int(self.num_cpus)))
-        self.ensure_requirements()
-        config = self._config
-        try:
-            source = find_source(config.model, config.pretrained, config.cache_dir)
+        config = self.config
+        with self.loading() as source:
             self._identity = source.identity()
             self._encoder = OpenClipTextEncoder(
-                source,
-                device=self.device,
-                dtype=config.dtype,
-                texts_per_pass=config.texts_per_pass,
+                source, device=self.device, dtype=config.dtype, texts_per_pass=config.texts_per_pass
             )
-        except OpenClipSourceError as error:
-            raise UserError(f"clip_similarity: {error}; see clip_similarity.model") from error
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
         """The similarities of each clip; the captions of all clips go through the model together, each text once. An
@@ -127,12 +96,8 @@ class ClipSimilarity(Annotator):
             return error
         return _row({name: float(direction @ embeddings[text]) for name, text in captions.items()})
 
-    @property
-    def _config(self) -> Config:
-        return cast(ClipSimilarity.Config, self.config)
-
     def _captions(self, clip: ClipSample) -> dict[Caption, str]:
-        named = {name: clip.values.get(f"caption_{name}") for name in self._config.captions}
+        named = {name: clip.values.get(f"caption_{name}") for name in self.config.captions}
         return {name: text for name, text in named.items() if text}
 
     def _direction(self, clip: ClipSample) -> npt.NDArray[np.float32]:

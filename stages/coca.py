@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
+from typing import Any, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import Field, model_validator
 
-from curation.errors import ItemError, UserError
-from curation.stage import Annotator, ClipSample, Requirement, StageConfig
+from curation.errors import ItemError
+from curation.stage import Annotator, ClipSample
 from curation.video.sampling import FrameRequest
 from models.coca_search import CaptionSettings
-from stages.openclip_requirement import openclip_requirement
-
-if TYPE_CHECKING:
-    from models.openclip_source import OpenClipSource
+from stages.openclip_stage import OpenClipConfig, OpenClipStage
 
 
-class Coca(Annotator):
+class Coca(OpenClipStage, Annotator):
     """``caption_coca``: what one frame shows, by CoCa (arXiv 2205.01917) with OpenCLIP's weights.
 
     The frame is resized and cropped as OpenCLIP does while the clip is decoded; captions are those of
     `open_clip.CoCa.generate` for that frame alone, whatever the batch. As in arXiv 2311.15127, §3.1.
     """
 
-    class Config(StageConfig):
+    class Config(OpenClipConfig):
         """Parameters of `coca`; lengths are in tokens, those for start and end included."""
 
         without_effect = frozenset({"clips_per_pass", "download", "cache_dir"})
@@ -58,8 +55,6 @@ class Coca(Annotator):
             "auto", description="arithmetic; auto: bf16 on a GPU, fp32 on a CPU"
         )
         clips_per_pass: int = Field(16, ge=1, description="clips that the model sees at once")
-        download: bool = Field(False, description="fetch weights that are not on this machine")
-        cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
 
         @model_validator(mode="after")
         def _fit(self) -> Coca.Config:
@@ -70,36 +65,17 @@ class Coca(Annotator):
             """How texts are written."""
             return CaptionSettings(**{each.name: getattr(self, each.name) for each in fields(CaptionSettings)})
 
+    config: Config
+
     name = "coca"
     reads = ("frames",)
     writes: ClassVar[Mapping[str, pa.DataType]] = {"caption_coca": pa.string()}
 
-    def gains_from_gpu(self) -> bool:
-        """Its model does."""
-        return True
-
-    def requirements(self) -> Iterator[Requirement]:
-        """Weights of the model: here, to be fetched, or missing."""
-        config = self._config
-        yield openclip_requirement(
-            self.name,
-            config.model,
-            config.pretrained,
-            download=config.download,
-            cache_dir=config.cache_dir,
-            with_tokenizer=True,
-        )
-
     def frames(self) -> FrameRequest:
         """The frame as the model sees it."""
-        from models.openclip_source import OpenClipSourceError
-
-        config = self._config
+        config = self.config
         seed = config.seed if config.frame == "random" else None
-        try:
-            return FrameRequest(config.frame, seed=seed, shrink=self._source().transform)
-        except OpenClipSourceError as error:
-            raise UserError(f"coca: {error}") from error
+        return FrameRequest(config.frame, seed=seed, shrink=self.source().transform)
 
     def setup(self) -> None:
         """Load the model.
@@ -107,24 +83,17 @@ class Coca(Annotator):
         Raises:
             UserError: the weights are missing or do not fit, or the model writes no captions.
         """
-        import torch
-
         from models.coca import CocaCaptioner
-        from models.openclip_source import OpenClipSourceError
 
-        torch.set_num_threads(max(1, int(self.num_cpus)))
-        self.ensure_requirements()
-        config = self._config
-        try:
+        config = self.config
+        with self.loading() as source:
             self._captioner = CocaCaptioner(
-                self._source(),
+                source,
                 config.settings(),
                 device=self.device,
                 dtype=config.dtype,
                 images_per_pass=config.clips_per_pass,
             )
-        except OpenClipSourceError as error:
-            raise UserError(f"coca: {error}; see coca.model") from error
 
     def annotate(self, clips: Sequence[ClipSample]) -> list[dict[str, Any] | ItemError]:
         """``caption_coca`` of each clip; an error where the model wrote nothing."""
@@ -133,12 +102,3 @@ class Coca(Annotator):
             {"caption_coca": caption} if caption else ItemError("the model gave an empty answer")
             for caption in captions
         ]
-
-    @property
-    def _config(self) -> Config:
-        return cast(Coca.Config, self.config)
-
-    def _source(self) -> OpenClipSource:
-        from models.openclip_source import find_source
-
-        return find_source(self._config.model, self._config.pretrained, self._config.cache_dir)

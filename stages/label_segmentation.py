@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import Literal, Protocol
 
@@ -10,13 +10,14 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, field_validator, model_validator
 
-from curation.errors import ItemError, UserError
-from curation.stage import Requirement, Splitter, StageConfig
+from curation.errors import ItemError
+from curation.stage import Splitter
 from curation.video.displayed_frame import Orientation, displayed_array
 from curation.video.reader import decode_frames, open_video
 from curation.video.sampling import Frames
 from curation.video.types import FrameIndex, SourceVideo, WrittenClip
 from stages.labels import label_words
+from stages.openclip_stage import OpenClipConfig, OpenClipStage
 from stages.segments.planner import Threshold, find_segments, sample_frames
 
 
@@ -30,7 +31,7 @@ class LabelMatcher(Protocol):
         """Similarity of each image with the text, float32 [n]."""
 
 
-class LabelSegmentation(Splitter):
+class LabelSegmentation(OpenClipStage, Splitter):
     """Confines the clips of a long labelled video to the runs of frames that CLIP finds to match the label.
 
     Videos without a label, and those that are not longer than ``longer_than_s``, are left whole.
@@ -41,7 +42,7 @@ class LabelSegmentation(Splitter):
     reads = ("transitions", "frame_index")
     provides = ("segments",)
 
-    class Config(StageConfig):
+    class Config(OpenClipConfig):
         """Parameters of `label_segmentation`."""
 
         without_effect = frozenset({"images_per_pass", "download", "cache_dir"})
@@ -57,14 +58,10 @@ class LabelSegmentation(Splitter):
             None, ge=0, le=1, description="share of the video's best similarity below which a frame is dropped"
         )
         min_seconds: float = Field(2.0, ge=0, description="shorter segments are dropped")
-        model: str = Field("ViT-L-14", description='an OpenCLIP model, "local-dir:…", or a model config .json')
-        pretrained: str | None = Field("openai", description="a tag of OpenCLIP or the path of a checkpoint")
         dtype: Literal["auto", "fp32", "bf16", "fp16"] = Field(
             "fp32", description="arithmetic of the model; auto: bf16 on a GPU, so that clips depend on the machine"
         )
         images_per_pass: int = Field(32, ge=1, description="frames that the model sees at once")
-        download: bool = Field(False, description="fetch weights that are not on this machine")
-        cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the usual places")
 
         @field_validator("prompt")
         @classmethod
@@ -81,23 +78,9 @@ class LabelSegmentation(Splitter):
 
     config: Config
 
-    def gains_from_gpu(self) -> bool:
-        """Its model does."""
-        return True
-
-    def requirements(self) -> Iterator[Requirement]:
-        """The weights of the CLIP model."""
-        from stages.openclip_requirement import openclip_requirement
-
-        config = self.config
-        yield openclip_requirement(
-            self.name,
-            config.model,
-            config.pretrained,
-            download=config.download,
-            cache_dir=config.cache_dir,
-            with_tokenizer=True,
-        )
+    def manifest_columns(self) -> tuple[str, ...]:
+        """The label."""
+        return (self.config.label,)
 
     def setup(self) -> None:
         """Load the model.
@@ -109,23 +92,13 @@ class LabelSegmentation(Splitter):
 
     def load_matcher(self) -> LabelMatcher:
         """The model that scores frames. A subclass may bring another."""
-        import torch
-
         from models.openclip_match import OpenClipMatcher
-        from models.openclip_source import OpenClipSourceError, find_source
 
-        torch.set_num_threads(max(1, int(self.num_cpus)))
         config = self.config
-        self.ensure_requirements()
-        try:
+        with self.loading() as source:
             return OpenClipMatcher(
-                find_source(config.model, config.pretrained, config.cache_dir),
-                device=self.device,
-                dtype=config.dtype,
-                images_per_pass=config.images_per_pass,
+                source, device=self.device, dtype=config.dtype, images_per_pass=config.images_per_pass
             )
-        except OpenClipSourceError as error:
-            raise UserError(f"{self.name}: {error}") from error
 
     def split(self, video: SourceVideo) -> Iterable[WrittenClip]:
         """Set ``video.keep`` to the segments that match the label; yields no clips.

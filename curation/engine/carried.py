@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -57,25 +57,39 @@ def bring_up_to_date(storage: Storage, stages: Stages, items: Sequence[VideoItem
 
     Annotations that were made from the manifest, directly or through other stages, are dropped for their clips: they
     are missing then, and computed again. That happens first, so that an interruption leaves no annotation of old
-    columns beside new ones. Clips stay as they are, even those that a splitter confined by a label.
+    columns beside new ones. Videos of `to_split_again` keep their rows until that is done.
     """
     table = table_of(storage, VIDEOS)
     said, done = carried_columns(storage), table.keys(stages.fingerprint)
+    again = to_split_again(storage, stages, items)
     changed = {
         item.video_id: item.columns
         for item in items
-        if item.video_id in done and not _same(item.columns, said.get(item.video_id, {}))
+        if item.video_id in done - again and not _same(item.columns, said.get(item.video_id, {}))
     }
+    if changed or again:
+        _drop_annotations(storage, stages, pa.array(sorted({*changed, *again}), pa.string()))
     rows = table.read() if changed else None
     if rows is None:
         return 0
     wanted = pa.array(sorted(changed), pa.string())
-    _drop_annotations(storage, stages, wanted)
     old = rows.filter(pc.is_in(rows["video_id"], value_set=wanted)).to_pylist()
     new = [{**row, **changed[row["video_id"]]} for row in old]
     journal.record_video_rows(storage, video_table(*new), stages.fingerprint)
     journal.fold(storage, workers_gone=True)
     return len(new)
+
+
+def to_split_again(storage: Storage, stages: Stages, items: Iterable[VideoItem]) -> set[str]:
+    """Ids of videos of which the manifest says something else than when they were split, in a column that a splitter
+    reads."""
+    read = stages.manifest_columns
+    said = carried_columns(storage) if read else {}
+    return {
+        item.video_id
+        for item in items
+        if item.video_id in said and not _same(_only(read, item.columns), _only(read, said[item.video_id]))
+    }
 
 
 def made_from_manifest(stages: Stages) -> list[str]:
@@ -96,6 +110,10 @@ def _drop_annotations(storage: Storage, stages: Stages, video_ids: pa.Array) -> 
     clip_ids = set(clips.filter(pc.is_in(clips["video_id"], value_set=video_ids))["clip_id"].to_pylist())
     for name in made_from_manifest(stages):
         table_of(storage, join(ANNOTATIONS, name)).remove(clip_ids)
+
+
+def _only(names: Collection[str], columns: Columns) -> Columns:
+    return {name: value for name, value in columns.items() if name in names}
 
 
 def _same(new: Columns, old: Columns) -> bool:

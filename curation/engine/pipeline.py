@@ -10,7 +10,7 @@ from curation.config.fingerprint import annotator_fingerprint, split_fingerprint
 from curation.config.pipeline import ResolvedPipeline
 from curation.engine.resources import Pool
 from curation.engine.spec import StageSpec
-from curation.stage import MANIFEST, Annotator, DatasetAnnotator
+from curation.stage import MANIFEST, Annotator, DatasetAnnotator, Splitter
 from curation.video.sampling import FrameRequest
 
 
@@ -43,6 +43,12 @@ class Stages:
     def only(self, annotators: set[str]) -> Stages:
         """The same without the annotators that have nothing to do."""
         return replace(self, annotators=[spec for spec in self.annotators if spec.name in annotators])
+
+    @property
+    def manifest_columns(self) -> frozenset[str]:
+        """Columns of the manifest that splitters read."""
+        stages = [_splitter(spec) for spec in self.splitters]
+        return frozenset(name for stage in stages for name in stage.manifest_columns())
 
     def requests(self) -> dict[str, FrameRequest]:
         """The frames that each annotator wants, by stage name."""
@@ -91,6 +97,12 @@ def worker_arguments(stages: Stages, dataset_url: str, ledger: Any) -> tuple[dic
         for index, spec in enumerate(stages.annotators)
     ]
     return source, annotators
+
+
+def _splitter(spec: StageSpec) -> Splitter:
+    stage = spec.build()
+    assert isinstance(stage, Splitter)
+    return stage
 
 
 def _annotator(spec: StageSpec) -> Annotator:

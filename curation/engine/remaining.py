@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from curation.dataset.dataset import Dataset
 from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
 from curation.dataset.storage import Storage, join
-from curation.engine.carried import carried, carried_columns
+from curation.engine.carried import carried, carried_columns, to_split_again
 from curation.engine.identify import IdentifiedSource
 from curation.engine.pipeline import Stages
 from curation.engine.whole_dataset import affected, out_of_date
@@ -23,7 +23,7 @@ from curation.stage import MANIFEST
 
 @dataclass(frozen=True)
 class Remaining:
-    """Work that is left. ``stale``: videos among ``videos`` that were split before with other parameters;
+    """Work that is left. ``stale``: videos among ``videos`` that were split before with other parameters or labels;
     ``missing``: clips that lack each stage; ``whole``: stages over the whole dataset to do when that is done, if they
     are out of date then; ``forced``: those of them to do even if not."""
 
@@ -75,7 +75,7 @@ def remaining(
 ) -> Remaining:
     """What a run over these videos has to do. ``incomplete``: ids of videos to split again whatever their rows say."""
     table = table_of(storage, VIDEOS)
-    done = table.keys(stages.fingerprint).difference(incomplete)
+    done = table.keys(stages.fingerprint).difference(incomplete, to_split_again(storage, stages, items))
     split_before = table.keys().difference(incomplete)
     videos = [item for item in items if item.video_id not in done]
     stale = sum(item.video_id in split_before for item in videos)

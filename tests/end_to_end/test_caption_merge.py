@@ -50,7 +50,7 @@ def test_a_server_that_misbehaves_costs_its_clips_only(tmp_path: Path, bikes: Pa
         assert "Traceback" not in done.stderr, done.stderr
         rows = duckdb.sql(MERGED.format(dataset)).fetchall()
         asked = dict(server.asked)
-        again = curation("retry", dataset, env=environment, timeout=500)
+        again = curation("retry", dataset, "--in-process", env=environment, timeout=500)
         assert again.returncode == 0, again.stdout + again.stderr
         mended = duckdb.sql(MERGED.format(dataset)).fetchall()
     assert len(rows) >= 4

@@ -52,7 +52,7 @@ def test_bad_items_give_rows_and_status_1_then_retry(tmp_path: Path, bikes: Path
     events = [json.loads(line) for line in log.read_text().splitlines()]
     assert {"video", "annotations", "finished"} <= {event["event"] for event in events}
     write_sample(videos / "bad.mp4")
-    done = curation("retry", dataset, "--quiet")
+    done = curation("retry", dataset, "--quiet", "--in-process")
     assert (done.returncode, done.stdout) == (0, "")
     rows = duckdb.sql(f"SELECT status FROM '{dataset}/videos/*.parquet'").fetchall()
     assert rows == [("ok",), ("ok",)]

@@ -38,7 +38,8 @@ def asked(server: ChatServer) -> Counter[int]:
 def test_no_clip_is_captioned_twice_and_none_is_missing(tmp_path: Path, bikes: Path) -> None:
     config, dataset = tmp_path / "pipelines.yaml", tmp_path / "dataset"
     config.write_text(PIPELINE)
-    done = curation("run", bikes, "-o", dataset, "--config", config, "-p", "given", env=REPOSITORY)
+    first = ["run", bikes, "-o", dataset, "--config", config, "-p", "given", "--in-process"]
+    done = curation(*first, env=REPOSITORY)
     assert done.returncode == 0, done.stderr
     with serving() as server:
         settings = {

@@ -49,7 +49,7 @@ def test_the_page_works_as_it_is_written(uninterrupted: Uninterrupted, blip: Pat
     command = block("bash").split()
     assert command[:2] == ["curation", "annotate"]
     arguments = [str(tmp_path / name) if name in ("dataset", "pipelines.yaml") else name for name in command[1:]]
-    on_cpu = [f"--set=blip.model={blip}", "--set=blip.run.num_gpus=0"]
+    on_cpu = [f"--set=blip.model={blip}", "--set=blip.run.num_gpus=0", "--in-process"]
     done = curation(*arguments, *on_cpu, env={"PYTHONPATH": str(tmp_path)})
     assert done.returncode == 0, done.stderr
     captions = duckdb.sql(f"SELECT caption_blip FROM '{dataset}/annotations/blip/*.parquet'").fetchall()

@@ -58,6 +58,19 @@ class Whole(Splitter):
             )
 
 
+class PerLabel(Whole):
+    """As many clips as the label has letters."""
+
+    name = "per_label"
+
+    def manifest_columns(self) -> tuple[str, ...]:
+        return ("label",)
+
+    def split(self, video: SourceVideo) -> Iterable[WrittenClip]:
+        for _, clip in zip(str(video.columns["label"]), super().split(video), strict=False):
+            yield clip
+
+
 class Mean(Annotator):
     """Mean of the middle frame."""
 

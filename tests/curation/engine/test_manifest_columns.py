@@ -128,6 +128,24 @@ def test_a_corrected_manifest_updates_rows_and_what_was_computed_from_them(folde
     assert (again.updated, bool(again.work)) == (0, False)
 
 
+def test_a_splitter_that_reads_a_column_splits_again_where_it_was_corrected(folder: Path) -> None:
+    wanted = pipeline(copies=3).to_dict()
+    wanted["stages"][0] |= {"name": "per_label", "use": f"{STAGES}:PerLabel"}
+    per_label = ResolvedPipeline.from_dict(wanted)
+    run(folder, {"path": "a.mp4", "label": "abc"}, {"path": "b.mp4", "label": "d"}, wanted=per_label)
+    media = {path: path.stat().st_mtime_ns for path in (folder / "dataset").rglob("*.mp4")}
+    assert len(media) == 4
+    corrected = [{"path": "a.mp4", "label": "xy", "set": 1}, {"path": "b.mp4", "label": "d", "set": 1}]
+    outcome = run(folder, *corrected, wanted=per_label)
+    assert (len(outcome.work.videos), outcome.work.stale, outcome.updated) == (1, 1, 1)
+    assert said(folder, "label", "set", "num_clips") == [("a.mp4", "xy", 1, 2), ("b.mp4", "d", 1, 1)]
+    clips = curation.Dataset(str(folder / "dataset")).clips().to_pylist()
+    assert sorted((row["caption_label"], row["length"]) for row in clips) == [("of d", 4), ("of xy", 5), ("of xy", 5)]
+    assert media.keys() > set((folder / "dataset").rglob("*.mp4"))
+    again = run(folder, *corrected, wanted=per_label)
+    assert (again.updated, bool(again.work)) == (0, False)
+
+
 def test_columns_stay_until_a_manifest_says_otherwise(folder: Path) -> None:
     run(folder, {"path": "a.mp4", "label": "cat"}, {"path": "b.mp4", "label": "dog"})
     other = pipeline(copies=2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -99,7 +100,7 @@ def test_a_full_disk_of_a_worker_is_told_in_one_line(
     packer = Packer(unchanged, FullStorage(str(tmp_path)), read_selection(unchanged, "all"), PackSettings())
     with pytest.raises(DiskFullError) as raised:
         packer.pack()
-    assert str(raised.value) == "no space left to write .packing/000000.tar.record"
+    assert re.fullmatch(r"no space left to write \.packing/00000[01]\.tar\.record", str(raised.value))
 
 
 def test_killed_at_every_operation_and_resumed(unchanged: Storage, tmp_path: Path) -> None:
@@ -211,6 +212,6 @@ def test_an_object_store(unchanged: Storage, tmp_path: Path, s3_bucket: str) -> 
         remote.write_bytes(name, data)
     pack(unchanged, tmp_path / "local", samples=6, transcode=Transcode(gop=4))
     there = Storage(f"{s3_bucket}/shards")
-    pack(remote, there, samples=6, transcode=Transcode(gop=4))
+    assert pack(remote, there, samples=6, transcode=Transcode(gop=4)).manifest["left_out"] == []
     assert {name: there.read_bytes(name) for name in there.files("")} == files_of(tmp_path / "local")
     assert sorted(sample["__key__"] for sample in ShardReader(there.url)) == clip_ids_of(unchanged)
