@@ -202,6 +202,7 @@ class LatentCache:
                 num_workers=workers,
                 prefetch_factor=2 if workers else None,
                 worker_init_fn=ignore_signals,
+                generator=torch.Generator(),  # else it draws from the global one
             )
         )
 
