@@ -102,7 +102,7 @@ def command(
         from models.diffusion.device import choose_device
         from models.diffusion.generate import Generator
         from models.diffusion.output import write_sidecar, write_video
-        from models.diffusion.request import Look, make_requests
+        from models.diffusion.request import Look, check_told, make_requests
         from models.diffusion.sidecar import about_model, about_video
         from models.diffusion.trained import open_trained
         from models.generation import torch_dtype
@@ -137,6 +137,7 @@ def command(
             augmentation=augmentation,
             extra=extra_values(tell or []),
         )
+        check_told(recipe.conditioning, look)
         replaces = overwrite or skip_existing
         targets = destinations(output, form, requests, look.frames, overwrite=replaces)
         if skip_existing:
@@ -144,12 +145,12 @@ def command(
             targets, requests = [target for target, _ in left], [request for _, request in left]
         for picture in images:
             read_image(picture, height, width)
-        if device == "auto" and place.type == "cpu" and not quiet:
-            warn("no GPU here: sampling on the CPU; --device cpu says that this is meant")
         generator = Generator(trained, place, arithmetic)
         if motion_score is not None:
             look = replace(look, motion_bucket=generator.bucket_of(motion_score))
         look = generator.resolved(look)
+        if device == "auto" and place.type == "cpu" and not quiet:
+            warn("no GPU here: sampling on the CPU; --device cpu says that this is meant")
         warn_of_cut_prompts(generator, requests)
         model = about_model(trained, generator)
         versions = {name: metadata.version(name) for name in ("curation", "torch")}
