@@ -1,4 +1,4 @@
-"""Shards of a square that moves over a dark ground: a colour, a direction and a speed each, and the caption says which."""
+"""Shards of a square that moves over a plain ground: a colour, a direction and a speed each, and the caption says which."""
 
 from __future__ import annotations
 
@@ -28,11 +28,12 @@ DIRECTIONS = {"right": (1, 0), "left": (-1, 0), "down": (0, 1), "up": (0, -1)}
 
 @dataclass(frozen=True)
 class Shape:
-    """``speed``: pixels per frame; also the clip's motion score, in the same unit."""
+    """``speed``: pixels per frame; also the clip's motion score, in the same unit. ``ground``: brightness behind it."""
 
     colour: str
     direction: str
     speed: float
+    ground: int = 20
 
     @property
     def caption(self) -> str:
@@ -40,7 +41,7 @@ class Shape:
 
     def frames(self, count: int, side: int = SIDE) -> npt.NDArray[np.uint8]:
         """RGB (count, side, side, 3); what leaves on one side comes back on the other."""
-        pictures = np.full((count, side, side, 3), 20, np.uint8)
+        pictures = np.full((count, side, side, 3), self.ground, np.uint8)
         across, along = DIRECTIONS[self.direction]
         size = side // 3
         for number, picture in enumerate(pictures):
