@@ -46,7 +46,7 @@ class UNetConfig(BaseModel):
     block_out_channels: tuple[int, ...] = Field(
         (320, 640, 1280, 1280),
         min_length=1,
-        description=f"channels per level, multiples of {GROUPS}, {2 * GROUPS} or more to be of use: with {GROUPS} each is "
+        description=f"channels per level, multiples of {GROUPS}, useful from {2 * GROUPS} on: of {GROUPS} each is "
         "normalised by itself, which takes away what noise level and micro-conditions add to it",
     )
     cross_attention: tuple[bool, ...] = Field(
