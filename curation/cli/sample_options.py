@@ -78,7 +78,7 @@ def command_of(
     dtype: torch.dtype,
 ) -> str:
     """The command that makes this one video again, with nothing left to defaults."""
-    words = ["curation", "sample", str(trained.checkpoint.path.resolve()), "--ema", trained.ema]
+    words = ["curation", "sample", str(trained.place.resolve()), "--ema", trained.ema]
     if request.prompt is not None:
         words += ["--prompt", request.prompt]
     if request.image is not None:

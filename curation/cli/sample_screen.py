@@ -49,7 +49,4 @@ def print_done(
         console.print(f"{target.video}  (and {target.sidecar.name})")
     frames = "1 frame" if look.frames == 1 else f"{look.frames} frames at {look.fps:g} per second"
     console.print(f"{frames}, {look.width}x{look.height}, seed {look.seed}")
-    console.print(
-        f"weights {trained.ema} of {trained.checkpoint.path}, {trained.checkpoint.samples:,} samples; "
-        f"{device}, {str(dtype).removeprefix('torch.')}"
-    )
+    console.print(f"{trained.about}; {device}, {str(dtype).removeprefix('torch.')}")

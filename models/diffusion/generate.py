@@ -42,6 +42,8 @@ class Generator:
         of_text = self.settings.context == "text"
         self._device = device
         self._network = trained.network(device, dtype)
+        if device.type == "cuda":
+            self._network.weights_to_channels_last()
         self._edm = EDM(recipe.noise.sigma_data)
         self.autoencoder = load_autoencoder(recipe.autoencoder, device)
         self._text_encoder = load_text_encoder(recipe.text_encoder, device) if of_text else None
@@ -85,7 +87,7 @@ class Generator:
             DiffusionError: the model has no motion buckets.
         """
         if self._conditioning.buckets is None:
-            raise DiffusionError("this model was not told how much moves: leave --motion-score away")
+            raise DiffusionError("this model knows no motion scores: leave --motion-score away")
         return float(self._conditioning.buckets.bucket(torch.tensor([motion_score])))
 
     def cut_prompts(self, requests: Sequence[Request]) -> list[str]:
@@ -103,9 +105,8 @@ class Generator:
             DiffusionError: the model cannot make such videos.
         """
         check_look(self.settings, look, self.autoencoder.factor)
-        buckets = self._conditioning.buckets
-        if look.motion_bucket is None and buckets is not None:
-            return replace(look, motion_bucket=buckets.count // 2)
+        if look.motion_bucket is None and self.settings.motion_bucket:
+            return replace(look, motion_bucket=(self.settings.motion_buckets - 1) // 2)
         return look
 
     @torch.no_grad()
@@ -140,7 +141,7 @@ class Generator:
 
     def _pixels(self, images: Sequence[Path | None], look: Look) -> Tensor | None:
         pictures = [read_image(image, look.height, look.width) for image in images if image is not None]
-        return torch.stack(pictures).to(self._device) if pictures else None
+        return torch.stack(pictures) if pictures else None
 
     def _context(self, requests: Sequence[Request], pixels: Tensor | None) -> Tensor:
         if self._text_encoder is not None:
@@ -167,14 +168,14 @@ class Generator:
         frame = self.settings.frame
         if frame is None or pixels is None:
             return None
-        sigma = torch.full((len(requests),), look.augmentation, device=self._device)
+        sigma = torch.full((len(requests),), look.augmentation)
         indices = [request.index for request in requests]
         noisy = partial(self._conditioning.augmented, sigma=sigma, seed=look.seed, indices=indices)
         if frame.augment == "pixels":
             latent = self.autoencoder.encode(noisy(pixels))
         else:
-            latent = noisy(self.autoencoder.encode(pixels))
-        return self._conditioning.over_time(latent.float(), look.frames)
+            latent = noisy(self.autoencoder.encode(pixels).cpu())
+        return self._conditioning.over_time(latent.to(self._device, torch.float32), look.frames)
 
     def _decoded(self, latents: Tensor) -> Frames:
         return to_frames(self.autoencoder.decode(latents, num_frames=len(latents)))

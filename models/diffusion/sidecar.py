@@ -26,7 +26,7 @@ def about_model(trained: Trained, generator: Generator) -> dict[str, Any]:
         **trained.identity(),
         "autoencoder": generator.autoencoder.identity,
         "encoder": generator.encoder.identity,
-        "data": trained.told.get("data"),
+        "data": trained.data,
         "recipe": trained.recipe.model_dump(mode="json"),
     }
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -121,7 +123,8 @@ def _write_optimizer(training: Training, aside: Path, world: World) -> None:
     state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
     problem = None
     try:
-        save_sharded(state, checkpoint_id=aside / STATE, process_group=world.control, no_dist=world.control is None)
+        with _alone_or_not():
+            save_sharded(state, checkpoint_id=aside / STATE, process_group=world.control, no_dist=world.control is None)
     except (OSError, CheckpointException) as error:
         problem = reason(error)
     check(problem, str(aside), world)
@@ -145,7 +148,8 @@ def restore(training: Training, checkpoint: Checkpoint, world: World) -> None:
     state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
     alone = world.control is None
     try:
-        load_sharded(state, checkpoint_id=checkpoint.state, process_group=world.control, no_dist=alone)
+        with _alone_or_not():
+            load_sharded(state, checkpoint_id=checkpoint.state, process_group=world.control, no_dist=alone)
     except (OSError, CheckpointException, ValueError, RuntimeError) as error:
         raise DiffusionError(f"{checkpoint.state}: the optimizer's state cannot be read: {reason(error)}") from error
     set_optimizer_state_dict(training.network, training.optimizer, state[_OPTIMIZER])
@@ -162,6 +166,14 @@ def load_weights(path: Path) -> dict[str, torch.Tensor]:
         return load_file(path)
     except (OSError, SafetensorError) as error:
         raise DiffusionError(f"{path}: cannot be read as safetensors: {reason(error)}") from error
+
+
+@contextmanager
+def _alone_or_not() -> Iterator[None]:
+    """A single process need not be told that it is one."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="torch.distributed is disabled")
+        yield
 
 
 def _sharded_like(mine: torch.Tensor, saved: torch.Tensor | None) -> torch.Tensor:

@@ -30,7 +30,7 @@ from models.diffusion.train.step import take_step
 from models.diffusion.train.stopping import StopRequest
 from models.diffusion.train.validation import validate
 from models.diffusion.train.watcher import Watcher
-from models.diffusion.train.writing import on_main
+from models.diffusion.train.writing import SaveError, on_main, reason
 
 
 def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, watcher: Watcher) -> bool:
@@ -50,6 +50,8 @@ def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wat
         loop = _Loop(job, output, world, watcher, stop)
         try:
             return loop.run()
+        except OSError as error:
+            raise SaveError(f"{output}: {reason(error)}; checkpoints from before are whole") from error
         finally:
             loop.close()
 

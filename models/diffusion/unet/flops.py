@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import torch
-from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils.flop_counter import FlopCounterMode
 
 from models.diffusion.unet.config import UNetConfig
@@ -22,13 +21,11 @@ def flops(config: UNetConfig, frames: int, height: int, width: int, context_leng
         context_length: tokens of the context.
     """
     config = config.model_copy(update={"activation_checkpointing": "none"})
-    with FakeTensorMode(), torch.no_grad():
-        network = VideoUNet(config)
-        with FlopCounterMode(display=False) as counter:
-            network(
-                torch.empty(batch, frames, config.in_channels, height, width),
-                torch.empty(batch),
-                torch.empty(batch, context_length, config.cross_attention_dim),
-                torch.empty(batch, config.num_micro),
-            )
+    with torch.device("meta"), torch.no_grad(), FlopCounterMode(display=False) as counter:
+        VideoUNet(config)(
+            torch.empty(batch, frames, config.in_channels, height, width),
+            torch.empty(batch),
+            torch.empty(batch, context_length, config.cross_attention_dim),
+            torch.empty(batch, config.num_micro),
+        )
     return int(counter.get_total_flops())

@@ -6,6 +6,7 @@ The kernels compute their statistics in float32 whatever the input is, so nothin
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -23,7 +24,7 @@ class GroupNorm(nn.GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, …) -> the same shape and memory layout."""
-        with torch.autocast(x.device.type, enabled=False):
+        with _without_autocast(x):
             return functional.group_norm(x, GROUPS, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
 
 
@@ -32,7 +33,7 @@ class GroupNormSilu(GroupNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, C, …) -> the same shape and memory layout."""
-        with torch.autocast(x.device.type, enabled=False):
+        with _without_autocast(x):
             out: Tensor = _NormSilu.apply(x, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps)
             return out
 
@@ -45,10 +46,14 @@ class LayerNorm(nn.LayerNorm):
 
     def forward(self, x: Tensor) -> Tensor:
         """(…, features) -> the same shape."""
-        with torch.autocast(x.device.type, enabled=False):
+        with _without_autocast(x):
             return functional.layer_norm(
                 x, self.normalized_shape, self.weight.to(x.dtype), self.bias.to(x.dtype), self.eps
             )
+
+
+def _without_autocast(x: Tensor) -> AbstractContextManager[object]:
+    return nullcontext() if x.is_meta else torch.autocast(x.device.type, enabled=False)
 
 
 class _NormSilu(torch.autograd.Function):

@@ -130,7 +130,7 @@ def test_starting_from_an_earlier_stage(train: Here, tmp_path: Path, curation_he
 def test_a_disk_that_fills_while_saving(shards: Path, config: Path, tmp_path: Path) -> None:
     """The second checkpoint does not fit: the first stays whole, and nothing half written lies beside it."""
     small = tmp_path / "small"
-    command = [sys.executable, "-m", "curation.cli", "train", shards, "--recipe", "small", "--config", config]
+    command = [Path(sys.executable).parent / "curation", "train", shards, "--recipe", "small", "--config", config]
     command += ["--output", small / "out", "--device", "cpu", "--quiet", "--set", "checkpoints.every_steps=1"]
     words = " ".join(f"'{word}'" for word in command)
     told = on_small_disk(

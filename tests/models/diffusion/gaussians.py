@@ -24,9 +24,9 @@ class Gaussian:
 
     def denoise(self, x: Tensor, sigma: Tensor) -> Tensor:
         """E[y | y + σ n = x] = μ + Σ (Σ + σ² 1)⁻¹ (x − μ), for ``x`` [b, d] and ``sigma`` [b]."""
-        identity = torch.eye(len(self.mean), dtype=x.dtype)
-        noisy = self.covariance + sigma.square()[:, None, None] * identity
-        return self.mean + (self.covariance @ torch.linalg.solve(noisy, (x - self.mean)[:, :, None]))[:, :, 0]
+        variances, axes = torch.linalg.eigh(self.covariance)
+        kept = variances / (variances + sigma.square()[:, None])
+        return self.mean + (x - self.mean) @ axes * kept @ axes.T
 
     def flow(self, x: Tensor, start: float, end: float) -> Tensor:
         """Where the probability flow ODE leads ``x`` [b, d] from noise level ``start`` to ``end``: each principal

@@ -1,4 +1,4 @@
-"""Shards of a square that moves over a grey ground: a colour, a direction and a speed each, and the caption says which."""
+"""Shards of a square that moves over a plain ground: a colour, a direction and a speed each, and the caption says which."""
 
 from __future__ import annotations
 
@@ -22,17 +22,18 @@ from curation.shards.tar import TarWriter
 from curation.video.encoding import write_mp4
 
 FPS, SIDE = 8, 16
-COLOURS = {"red": (220, 40, 40), "blue": (40, 60, 220), "green": (40, 200, 60), "white": (235, 235, 235)}
+COLOURS = {"red": (250, 90, 90), "blue": (90, 130, 250), "green": (90, 250, 110), "white": (245, 245, 245)}
 DIRECTIONS = {"right": (1, 0), "left": (-1, 0), "down": (0, 1), "up": (0, -1)}
 
 
 @dataclass(frozen=True)
 class Shape:
-    """``speed``: pixels per frame; also the clip's motion score, in the same unit."""
+    """``speed``: pixels per frame; also the clip's motion score, in the same unit. ``ground``: brightness behind it."""
 
     colour: str
     direction: str
     speed: float
+    ground: int = 20
 
     @property
     def caption(self) -> str:
@@ -40,7 +41,7 @@ class Shape:
 
     def frames(self, count: int, side: int = SIDE) -> npt.NDArray[np.uint8]:
         """RGB (count, side, side, 3); what leaves on one side comes back on the other."""
-        pictures = np.full((count, side, side, 3), 90, np.uint8)
+        pictures = np.full((count, side, side, 3), self.ground, np.uint8)
         across, along = DIRECTIONS[self.direction]
         size = side // 3
         for number, picture in enumerate(pictures):
@@ -51,7 +52,7 @@ class Shape:
         return pictures
 
 
-def some_shapes(speeds: Sequence[float] = (0.0, 1.0, 2.0)) -> list[Shape]:
+def some_shapes(speeds: Sequence[float] = (0.0, 0.7, 1.5)) -> list[Shape]:
     return [Shape(*one) for one in itertools.product(COLOURS, DIRECTIONS, speeds)]
 
 

@@ -148,10 +148,10 @@ def test_the_network_is_told_what_was_asked_for(from_text: Generator) -> None:
 
 
 def test_what_is_left_open_is_the_middle_motion(from_text: Generator) -> None:
-    assert from_text.resolved(LOOK).motion_bucket == 4
+    assert from_text.resolved(LOOK).motion_bucket == 3
     with calls(from_text) as seen:
         videos(from_text, prompts(1))
-    assert seen[0]["micro"].tolist() == [[7, 4], [7, 4]]
+    assert seen[0]["micro"].tolist() == [[7, 3], [7, 3]]
     assert from_text.bucket_of(2.5) == 2
     assert from_text.bucket_of(1000) == 7
 

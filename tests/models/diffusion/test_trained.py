@@ -42,14 +42,14 @@ def same(found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> bool:
 
 def test_an_output_folder_is_its_newest_checkpoint_with_the_first_average(training: TinyTrained) -> None:
     trained = open_trained(training.output)
-    assert (trained.checkpoint.samples, trained.ema, trained.recipe) == (20, "0.050", training.recipe)
+    assert (trained.place, trained.ema, trained.recipe) == (training.checkpoint(20), "0.050", training.recipe)
     assert same(weights(training.output), training.averages["0.050"])
-    assert open_trained(training.checkpoint(10)).checkpoint.samples == 10
+    assert open_trained(training.checkpoint(10)).place == training.checkpoint(10)
 
 
 def test_a_checkpoint_that_was_not_finished_is_passed_over(training: TinyTrained) -> None:
     (training.checkpoint(20) / "complete.json").unlink()
-    assert open_trained(training.output).checkpoint.samples == 10
+    assert open_trained(training.output).place == training.checkpoint(10)
     with pytest.raises(DiffusionError, match="is no checkpoint, or not a whole one"):
         open_trained(training.checkpoint(20))
     (training.checkpoint(10) / "complete.json").unlink()
@@ -126,6 +126,6 @@ def test_damaged_and_foreign_weights_are_told(training: TinyTrained) -> None:
         weights(training.output)
     config = training.checkpoint(20) / "unet" / "config.json"
     values = json.loads(config.read_text())
-    config.write_text(json.dumps(values | {"block_out_channels": [32, 64]}))
+    config.write_text(json.dumps(values | {"block_out_channels": [128]}))
     with pytest.raises(DiffusionError, match="not of the shape"):
         weights(training.output, "0.100")

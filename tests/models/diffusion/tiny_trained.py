@@ -56,7 +56,7 @@ def recipe_of(encoders: Path, **different: Any) -> Recipe:
     """Eight frames of 32 × 48 pixels at 8 per second, from text; pixels in patches of 4 as latents."""
     values: dict[str, Any] = {
         "unet": {
-            "block_out_channels": [32, 32], "cross_attention": [True, True], "layers_per_block": 1,
+            "block_out_channels": [64], "cross_attention": [True], "layers_per_block": 1,
             "transformer_layers_per_block": 1, "num_attention_heads": 2, "addition_time_embed_dim": 16,
         },
         "autoencoder": {"model": "pixels:4"},
