@@ -9,7 +9,24 @@ import typer
 from typer.exceptions import TyperException
 
 import curation
-from curation.cli import annotate, doctor, filter, models, pack, plan, remove, report, retry, run, stats, trace, tune
+from curation.cli import (
+    annotate,
+    cache_latents,
+    doctor,
+    filter,
+    models,
+    pack,
+    plan,
+    remove,
+    report,
+    retry,
+    run,
+    sample,
+    stats,
+    trace,
+    train,
+    tune,
+)
 from curation.errors import UserError
 
 # What Typer makes of SIGINT, and `ray_session` of SIGTERM.
@@ -21,7 +38,23 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for module in (run, plan, doctor, annotate, retry, stats, report, filter, tune, pack, trace, remove):
+for module in (
+    run,
+    plan,
+    doctor,
+    annotate,
+    retry,
+    stats,
+    report,
+    filter,
+    tune,
+    pack,
+    cache_latents,
+    train,
+    sample,
+    trace,
+    remove,
+):
     app.command(module.NAME)(module.command)
 app.add_typer(models.app, name=models.NAME)
 

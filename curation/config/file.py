@@ -79,6 +79,19 @@ class FilterEntry:
 
 
 @dataclass(frozen=True)
+class RecipeEntry:
+    """A recipe as it is written, and the document it stands in."""
+
+    name: str
+    values: Mapping[str, Any]
+    document: Document
+
+    def place(self, keys: Keys = ()) -> str:
+        """``file:line`` of a key below this recipe."""
+        return self.document.place(("recipes", self.name, *keys))
+
+
+@dataclass(frozen=True)
 class ConfigFile:
     """What a run can name. ``path`` is the file that was read; what it does not define comes from the file that is
     installed with the package, name by name."""
@@ -86,7 +99,7 @@ class ConfigFile:
     path: Path
     pipelines: Mapping[str, PipelineEntry]
     filters: Mapping[str, FilterEntry]
-    recipes: Mapping[str, Mapping[str, Any]]
+    recipes: Mapping[str, RecipeEntry]
 
 
 def load_config(path: str | Path | None = None) -> ConfigFile:
@@ -135,4 +148,5 @@ def _read(path: Path) -> ConfigFile:
     spec = validated(FileSpec, data, name="", place=document.place)
     pipelines = {name: PipelineEntry(name, pipeline, document) for name, pipeline in spec.pipelines.items()}
     filters = {name: FilterEntry(name, values, document) for name, values in spec.filters.items()}
-    return ConfigFile(path, pipelines, filters, spec.recipes)
+    recipes = {name: RecipeEntry(name, values, document) for name, values in spec.recipes.items()}
+    return ConfigFile(path, pipelines, filters, recipes)

@@ -9,6 +9,7 @@ from typing import Any
 
 from curation.config.document import Keys, parse
 from curation.config.file import ConfigFile, PipelineEntry
+from curation.config.overlay import OVERRIDE_PLACE, nearest_place, overlay
 from curation.config.pipeline import ResolvedPipeline, ResolvedStage
 from curation.config.validation import dotted, show, validated
 from curation.errors import UserError
@@ -17,7 +18,6 @@ from curation.stage import RunPolicy
 from curation.suggestions import did_you_mean
 
 STAGE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
-OVERRIDE_PLACE = "--set"
 
 
 def resolve_pipeline(config_file: ConfigFile, name: str, overrides: Sequence[str] = ()) -> ResolvedPipeline:
@@ -75,12 +75,10 @@ class _Draft:
 
     def overlay(self, values: Mapping[str, Any], place: Callable[[Keys], str]) -> None:
         """Mappings are merged key by key; any other value replaces what was there."""
-        _merge(self.values, values, (), place, self.places)
+        overlay(self.values, values, place, self.places)
 
     def place_of(self, keys: Keys) -> str:
-        while keys and keys not in self.places:
-            keys = keys[:-1]
-        return self.places[keys] if keys else self.place
+        return nearest_place(self.places, keys, self.place)
 
     def resolve(self) -> ResolvedStage:
         values = dict(self.values)
@@ -102,24 +100,6 @@ class _Draft:
         if mistakes:
             raise UserError("\n".join(mistakes))
         return ResolvedStage(self.name, found, config, policy, use, self.place)
-
-
-def _merge(
-    target: dict[str, Any],
-    values: Mapping[str, Any],
-    keys: Keys,
-    place: Callable[[Keys], str],
-    places: dict[Keys, str],
-) -> None:
-    for key, value in values.items():
-        here = (*keys, key)
-        places[here] = place(here)
-        if isinstance(value, Mapping):
-            if not isinstance(target.get(key), dict):
-                target[key] = {}
-            _merge(target[key], value, here, place, places)
-        else:
-            target[key] = value
 
 
 def _ancestry(config_file: ConfigFile, name: str) -> list[PipelineEntry]:

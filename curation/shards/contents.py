@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     import duckdb
 
 CAPTION_PREFIX = "caption_"
+# Of a manifest.
+OWN_CAPTION = "caption"
 _NO_CAPTIONS = ("_error", "_source")
 _OF_VIDEOS = frozenset(quoted(name) for name in VIDEOS_SCHEMA.names)
 _BATCH = 1000
@@ -55,11 +57,7 @@ class Contents:
             if name not in large:
                 raise UserError(f"--vector {name}: no column of vectors has that name{did_you_mean(name, large)}")
         flat = {name: column for name, column in known.items() if not column.is_nested and _is_annotation(column)}
-        captions = [
-            name
-            for name, column in flat.items()
-            if name.startswith(CAPTION_PREFIX) and not name.endswith(_NO_CAPTIONS) and pa.types.is_string(column.type)
-        ]
+        captions = [name for name, column in flat.items() if _is_caption(name) and pa.types.is_string(column.type)]
         read = ["clip_id", "media", "bytes", "duration_s", *MEDIA_FACTS, *ORIGIN, *flat, *vectors]
         columns_read = [known[name] for name in dict.fromkeys(read)]
         return cls(list(flat), captions, list(dict.fromkeys(vectors)), columns_read)
@@ -124,6 +122,10 @@ def _stages(made: Iterable[tuple[str, str]], made_with: Mapping[str, Parameters]
         for stage in made_with.get(fingerprint) or [{"name": table.rsplit("/", 1)[-1]}]:
             found[str(stage["name"])] = {"version": stage.get("version"), "fingerprint": fingerprint}
     return found
+
+
+def _is_caption(name: str) -> bool:
+    return name == OWN_CAPTION or (name.startswith(CAPTION_PREFIX) and not name.endswith(_NO_CAPTIONS))
 
 
 def _is_annotation(column: Column) -> bool:

@@ -56,6 +56,20 @@ def test_clips_without_captions_have_an_empty_one(tmp_path: Path) -> None:
     assert sample["__key__"] == clip_ids_of(storage)[0]
 
 
+def test_the_caption_of_a_manifest_is_one(tmp_path: Path) -> None:
+    storage = write_dataset(tmp_path / "own", {"/v/a.mp4": 2}, captions=(), caption="a red circle moves left")
+    select(storage)
+    pack(storage, tmp_path / "shards")
+    shards = ShardReader(str(tmp_path / "shards"))
+    assert shards.manifest["caption_weights"] == {"caption": 1.0}
+    assert [sample["txt"] for sample in shards] == ["a red circle moves left"] * 2
+    both = write_dataset(tmp_path / "both", {"/v/a.mp4": 2}, captions=("caption_vlm",), caption="a red circle")
+    select(both)
+    pack(both, tmp_path / "both_shards")
+    weights = ShardReader(str(tmp_path / "both_shards")).manifest["caption_weights"]
+    assert weights == {"caption": 1.0, "caption_vlm": 1.0}
+
+
 @pytest.mark.parametrize(("name", "hint"), [("clip_embeding", "clip_embedding"), ("motion_score", "known: clip")])
 def test_a_vector_that_is_none(name: str, hint: str, unchanged: Storage, tmp_path: Path) -> None:
     with pytest.raises(UserError, match=rf"--vector {name}: no column of vectors.*{hint}"):

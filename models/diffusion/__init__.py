@@ -1,0 +1,1 @@
+"""Latent video diffusion: the trainer and the sampler."""

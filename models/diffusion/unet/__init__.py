@@ -1,0 +1,1 @@
+"""The denoising network: a UNet over videos of latents."""
