@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -82,8 +83,8 @@ def joined_set(material_directory: Path) -> list[Joined]:
 
 
 @pytest.fixture(scope="session")
-def s3_bucket() -> Iterator[str]:
-    """URL of a bucket of a real S3-protocol server in this process."""
+def s3_server() -> Iterator[None]:
+    """A real S3-protocol server in this process, which the environment names."""
     from moto.server import ThreadedMotoServer
 
     server = ThreadedMotoServer(port=0, verbose=False)
@@ -94,6 +95,13 @@ def s3_bucket() -> Iterator[str]:
         environment.setenv("AWS_SECRET_ACCESS_KEY", "test")
         environment.setenv("AWS_DEFAULT_REGION", "us-east-1")
         environment.setenv("AWS_ENDPOINT_URL", f"http://{host}:{port}")
-        fsspec.filesystem("s3", skip_instance_cache=True).mkdir("sources")
-        yield "s3://sources"
+        yield
     server.stop()
+
+
+@pytest.fixture
+def s3_bucket(s3_server: None) -> str:
+    """URL of a new bucket: what one test has left in it would be part of the dataset of another."""
+    name = f"bucket-{uuid.uuid4().hex}"
+    fsspec.filesystem("s3", skip_instance_cache=True).mkdir(name)
+    return f"s3://{name}"

@@ -50,7 +50,7 @@ def command(
     from curation.dataset.description import read_description
     from curation.dataset.lock import only_writer
     from curation.dataset.storage import Storage
-    from curation.errors import UserError
+    from curation.errors import DiskFullError, UserError
     from curation.provenance.find import find_videos
     from curation.provenance.removal import plan_removal, read_pending, write_pending
 
@@ -64,24 +64,27 @@ def command(
         _show(console, plan_removal(storage, videos, reason, copies))
         console.print("Nothing was changed.")
         return
-    with only_writer(storage, removing=True):
-        begun = read_pending(storage)
-        if begun is not None:
-            console.print("An earlier removal was interrupted; finishing it first.")
-            _carry_out(storage, begun, console)
-        elif not sources:
-            raise UserError(f"{dataset}: nothing to remove; name a source with --source")
-        journal.fold(storage, workers_gone=True)
-        videos, gone = find_videos(storage, sources or [])
-        for name in gone:
-            console.print(f"{name}: was taken out before", markup=False, soft_wrap=True)
-        if videos:
-            removal = plan_removal(storage, videos, reason, copies)
-            _show(console, removal)
-            if not yes:
-                _confirm()
-            write_pending(storage, removal)
-            _carry_out(storage, removal, console)
+    try:
+        with only_writer(storage, removing=True):
+            begun = read_pending(storage)
+            if begun is not None:
+                console.print("An earlier removal was interrupted; finishing it first.")
+                _carry_out(storage, begun, console)
+            elif not sources:
+                raise UserError(f"{dataset}: nothing to remove; name a source with --source")
+            journal.fold(storage, workers_gone=True)
+            videos, gone = find_videos(storage, sources or [])
+            for name in gone:
+                console.print(f"{name}: was taken out before", markup=False, soft_wrap=True)
+            if videos:
+                removal = plan_removal(storage, videos, reason, copies)
+                _show(console, removal)
+                if not yes:
+                    _confirm()
+                write_pending(storage, removal)
+                _carry_out(storage, removal, console)
+    except DiskFullError as error:
+        raise UserError(f"{error}; make room and give the same command again") from error
 
 
 def _shards_folder(url: str) -> Storage:

@@ -63,7 +63,7 @@ def _lock(storage: Storage, *, shared: bool = False) -> Iterator[None]:
         if shared:
             yield
             return
-        raise UserError(f"--output {storage.url}: cannot write there: {error.strerror}") from error
+        raise UserError(f"{storage.url}: cannot write there: {error.strerror}") from error
     with handle:
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -15,14 +16,18 @@ import curation
 from curation.dataset.dataset import Dataset
 from curation.dataset.duck import connect, quoted, scan
 from curation.dataset.fingerprint import dataset_fingerprint
-from curation.dataset.journal import ANNOTATIONS, CLIPS, table_of
+from curation.dataset.journal import ANNOTATIONS, CLIPS, VIDEOS, table_of
 from curation.dataset.lock import REMOVAL
 from curation.dataset.storage import Storage, join
+from curation.errors import UserError
 from curation.provenance.find import FoundVideo
 from curation.provenance.removed import REMOVED, name_hash, now
 from curation.shards.folder import MANIFEST
 from curation.shards.known import shards_folders
 from curation.shards.take_out import shards_with
+from curation.sources.location import shown
+
+_VIDEO_ID = re.compile(r"[0-9a-f]+")
 
 
 @dataclass(frozen=True)
@@ -98,9 +103,12 @@ def plan_removal(
     """What goes with these videos. ``more_shards``: shards folders that the dataset does not know of.
 
     Raises:
-        UserError: a shards folder cannot be reached.
+        UserError: a shards folder cannot be reached; a video's id, by which folders are deleted, is none.
     """
     video_ids = [video.video_id for video in videos]
+    for video_id in video_ids:
+        if not _VIDEO_ID.fullmatch(video_id):
+            raise UserError(f"{storage.url}/{VIDEOS}: {shown(video_id)} is no video_id; nothing was removed")
     rows = table_of(storage, CLIPS).read(["clip_id", "video_id", "bytes"])
     if rows is not None:
         rows = rows.filter(pc.is_in(rows["video_id"], value_set=pa.array(video_ids, pa.string())))

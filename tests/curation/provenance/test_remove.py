@@ -19,7 +19,8 @@ from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import CLIPS, VIDEOS, fold, record_annotations, table_of
 from curation.dataset.schema import annotation_schema
 from curation.dataset.storage import Storage
-from curation.errors import UserError
+from curation.dataset.table import read_part, write_part
+from curation.errors import DiskFullError, UserError
 from curation.filters.apply import apply_filter
 from curation.filters.load import filter_of
 from curation.filters.selection import read_selection, write_selection
@@ -256,6 +257,36 @@ def test_a_filter_that_was_reading_meanwhile_leaves_no_selection(dataset: Storag
     with pytest.raises(UserError, match="the tables have changed while they were read"):
         write_selection(dataset, applied.verdicts, table)
     assert remains(dataset.root, wanted) == []
+
+
+def test_an_id_that_names_another_folder_is_refused(dataset: Storage, tmp_path: Path, curation_here: Call) -> None:
+    """Tables may come from elsewhere."""
+    (tmp_path / "mine").mkdir()
+    for table in (VIDEOS, CLIPS):
+        for part in table_of(dataset, table).parts():
+            rows, fingerprint = read_part(dataset, part)
+            told = [
+                {**row, "video_id": "../../../mine" if row["source"] == GONE else row["video_id"]}
+                for row in rows.to_pylist()
+            ]
+            write_part(dataset, part, pa.Table.from_pylist(told, schema=rows.schema), fingerprint)
+    done = curation_here("remove", dataset.root, "--source", GONE, "--yes")
+    assert (done.returncode, "is no video_id" in done.stderr) == (2, True)
+    assert (tmp_path / "mine").is_dir()
+
+
+def test_a_full_disk_is_one_line(dataset: Storage, curation_here: Call, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(self: Storage, name: str, data: bytes) -> None:
+        raise DiskFullError(f"no space left to write {self.path(name)}")
+
+    with monkeypatch.context() as disk:
+        disk.setattr(Storage, "write_bytes", full)
+        done = curation_here("remove", dataset.root, "--source", GONE, "--yes")
+    told = (
+        f"error: no space left to write {dataset.root}/_state/removal.json; make room and give the same command again\n"
+    )
+    assert (done.returncode, done.stderr) == (2, told)
+    assert curation_here("remove", dataset.root, "--source", GONE, "--yes").returncode == 0
 
 
 def test_asked_again(dataset: Storage, curation_here: Call) -> None:

@@ -81,7 +81,7 @@ def test_s3_lists_a_page_at_a_time(s3_bucket: str, monkeypatch: pytest.MonkeyPat
 
     monkeypatch.setenv("MOTO_S3_DEFAULT_MAX_KEYS", "20")
     fs = fsspec.filesystem("s3")
-    fs.pipe({f"sources/many/{index:04}.mp4": b"x" for index in range(60)})
+    fs.pipe({f"{s3_bucket}/many/{index:04}.mp4": b"x" for index in range(60)})
     put(f"{s3_bucket}/manyfold.mp4", "not below the folder")
     calls: list[str] = []
     make_call = AioBaseClient._make_api_call
