@@ -16,6 +16,8 @@ PACKING = ".packing"
 PREVIOUS = join(PACKING, "previous")
 LOCK = ".lock"
 SHARDS = "shards"
+# What `curation cache-latents` writes there.
+LATENTS = "latents"
 _SHARD = re.compile(r"\d{6,}\.tar")
 # What megatron-energon derives from the shards; the other files of .nv-meta may be the user's own.
 _ENERGON = re.compile(r"\d{6,}\.tar\.idx|\.nv-meta/(index\..*|\.info\..*)")

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import curation
 from curation.dataset.storage import Storage, join
 from curation.errors import UserError
-from curation.shards.folder import INDEX, MANIFEST, PACKING, PREVIOUS, WIDS, forget_energon
+from curation.shards.folder import INDEX, LATENTS, MANIFEST, PACKING, PREVIOUS, WIDS, forget_energon
 from curation.shards.record import KEY, SHARD, LeftOut, Shard, ShardRecord
 from curation.shards.sample import ANNOTATIONS, CAPTION, MEDIA
 
@@ -103,8 +103,9 @@ def read_records(storage: Storage) -> dict[str, ShardRecord]:
 
 
 def unpublish(storage: Storage) -> bool:
-    """The shards are about to change: put aside what says that they are whole. Whether ``energon prepare`` is needed
-    again."""
+    """The shards are about to change: put aside what says that they are whole, and delete the latents of their clips.
+    Whether ``energon prepare`` is needed again."""
+    storage.delete_tree(LATENTS)
     if storage.exists(MANIFEST):
         for name in (INDEX, MANIFEST):
             storage.write_bytes(join(PREVIOUS, name), storage.read_bytes(name))

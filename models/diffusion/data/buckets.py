@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import heapq
 import math
 import zlib
 from collections.abc import Sequence
@@ -16,6 +17,7 @@ from models.diffusion.data.shards import Shards
 Numbers = npt.NDArray[np.int64]
 # A clip of 29.97 frames per second is one of 30: read at its own rate, no frame comes twice or is left out.
 SAME_RATE = 1.02
+_KEYS_AT_ONCE = 1_000_000
 
 
 @dataclass(frozen=True)
@@ -119,9 +121,14 @@ def _held_out(
     if settings.held_out:
         whole = used & (length == settings.frames)
         candidates = np.flatnonzero(whole if whole.sum() > settings.held_out else used)
-        keys = shards.keys()
-        order = sorted(candidates.tolist(), key=lambda row: (zlib.crc32(keys[row].encode()), keys[row]))
-        chosen[order[: settings.held_out]] = True
+        found: list[tuple[int, str, int]] = []
+        for start in range(0, len(candidates), _KEYS_AT_ONCE):
+            rows = candidates[start : start + _KEYS_AT_ONCE]
+            keys = zip(shards.keys(rows), rows.tolist(), strict=True)
+            found = heapq.nsmallest(
+                settings.held_out, [*found, *((zlib.crc32(key.encode()), key, row) for key, row in keys)]
+            )
+        chosen[[row for _, _, row in found]] = True
     return chosen
 
 

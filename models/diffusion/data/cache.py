@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from models.diffusion.autoencoder import Autoencoder
 from models.diffusion.data.buckets import grid_points, nearest_sizes, read_rate
 from models.diffusion.data.errors import ClipError, DataError
+from models.diffusion.data.files import ASIDE
 from models.diffusion.data.fingerprint import FORMAT, Encoders, told
 from models.diffusion.data.latents import CONTEXT, DTYPES, EMPTY, INDEX, INDEX_SCHEMA, TOLD, latents_folder
 from models.diffusion.data.loader import ignore_signals
@@ -125,6 +126,7 @@ class LatentCache:
     def _write_shard(self, name: str, rows: Sequence[int]) -> Iterator[bool]:
         """Encode a shard's clips; yields for each whether it is broken."""
         told_rows: list[dict[str, Any]] = []
+        self.files.remove_aside(_file(name))
         local = Path(self.files.root) if self.files.is_local else None
         with SafetensorsWriter(local) as writer:
             contexts = self._write_contexts(writer, rows)
@@ -140,7 +142,7 @@ class LatentCache:
                 told_rows.append(row)
                 if clip.rate == len(self._settings.rates) - 1:
                     yield clip.reason is not None
-            aside = (local or Path(tempfile.gettempdir())) / f".aside-{os.getpid()}-{_file(name)}"
+            aside = (local or Path(tempfile.gettempdir())) / f"{ASIDE}{os.getpid()}-{_file(name)}"
             try:
                 writer.finish(aside, {_ROWS: json.dumps(told_rows, separators=(",", ":"))})
                 self.files.publish(_file(name), aside)
@@ -202,6 +204,7 @@ class LatentCache:
                 num_workers=workers,
                 prefetch_factor=2 if workers else None,
                 worker_init_fn=ignore_signals,
+                generator=torch.Generator(),  # else it draws from the global one
             )
         )
 

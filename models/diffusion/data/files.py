@@ -13,6 +13,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 from models.diffusion.data.errors import DataError
 
+ASIDE = ".aside-"
 _MOST_OPEN = 256
 _LONGEST_READ = 1 << 20
 
@@ -27,7 +28,7 @@ class Files:
     def __init__(self, url: str) -> None:
         self.url = url.rstrip("/") or "/"
         try:
-            fs, root = fsspec.core.url_to_fs(url)
+            fs, root = fsspec.core.url_to_fs(url, use_listings_cache=False)
         except (ImportError, ValueError) as error:
             raise DataError(f"{url}: {error}") from error
         self.is_local = isinstance(fs, LocalFileSystem)
@@ -44,7 +45,7 @@ class Files:
     @property
     def fs(self) -> fsspec.AbstractFileSystem:
         """The file system; fsspec makes another one in each process."""
-        return fsspec.core.url_to_fs(self.url)[0]
+        return fsspec.core.url_to_fs(self.url, use_listings_cache=False)[0]
 
     def path(self, name: str) -> str:
         """The full path as the file system names it."""
@@ -62,7 +63,10 @@ class Files:
         if self.is_local:
             with os.scandir(self.root) as entries:
                 return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
-        found = self.fs.ls(self.root, detail=True)
+        try:
+            found = self.fs.ls(self.root, detail=True)
+        except FileNotFoundError:
+            return {}
         return {str(one["name"]).rsplit("/", 1)[1]: int(one["size"]) for one in found if one["type"] == "file"}
 
     def read(self, name: str, offset: int, size: int) -> bytes:
@@ -102,7 +106,7 @@ class Files:
         if not self.is_local:
             self.fs.pipe_file(self.path(name), data)
             return
-        aside = Path(self.path(f".aside-{os.getpid()}-{name}"))
+        aside = Path(self.path(f"{ASIDE}{os.getpid()}-{name}"))
         try:
             aside.write_bytes(data)
             os.replace(aside, self.path(name))
@@ -111,7 +115,14 @@ class Files:
 
     def make_folder(self) -> None:
         """The folder itself, on a disk; object stores have none."""
-        self.fs.makedirs(self.root, exist_ok=True)
+        if self.is_local:
+            os.makedirs(self.root, exist_ok=True)
+
+    def remove_aside(self, name: str) -> None:
+        """What a process that was killed had written aside of this file, on a disk."""
+        if self.is_local:
+            for path in Path(self.root).glob(f"{ASIDE}*-{name}"):
+                path.unlink(missing_ok=True)
 
     def _handle(self, name: str) -> int:
         handle = self._open.get(name)

@@ -15,6 +15,9 @@ from models.diffusion.data.errors import DataError
 from models.diffusion.data.order import Order
 from models.diffusion.data.sample import SampleReader
 
+# What torch says where a worker died.
+_WORKER = "DataLoader worker"
+
 
 class MicroBatches(Dataset[Batch | DataError]):
     """Batch m holds the samples m · batch_size … (m + 1) · batch_size − 1."""
@@ -44,7 +47,7 @@ def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefe
     """The batches first, first + step, … without end; into pinned memory where there is a GPU.
 
     Raises:
-        DataError: clips cannot be read.
+        DataError: clips cannot be read, or a process that reads them died.
     """
     loader = DataLoader(
         batches,
@@ -54,11 +57,18 @@ def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefe
         prefetch_factor=prefetch if workers else None,
         pin_memory=torch.cuda.is_available(),
         worker_init_fn=ignore_signals,
+        generator=torch.Generator(),  # else it draws from the global one
     )
-    for batch in loader:
-        if isinstance(batch, DataError):
-            raise batch
-        yield batch
+    try:
+        for batch in loader:
+            if isinstance(batch, DataError):
+                raise batch
+            yield batch
+    except RuntimeError as error:
+        if _WORKER not in str(error):
+            raise
+        reason = " ".join(str(error).split())
+        raise DataError(f"a process that reads ahead ended: {reason}; lower data.workers or data.prefetch") from error
 
 
 def ignore_signals(worker: int) -> None:

@@ -97,9 +97,9 @@ class Shards:
         start, end = self.starts[folder : folder + 2].tolist()
         return self._keys.slice(start, end - start)
 
-    def keys(self) -> list[str]:
-        """All clip ids."""
-        keys: list[str] = self._keys.to_pylist()
+    def keys(self, rows: npt.NDArray[np.int64]) -> list[str]:
+        """The clip ids of these rows."""
+        keys: list[str] = self._keys.take(pa.array(rows)).to_pylist()
         return keys
 
     def annotations(self, clip: Clip) -> dict[str, Any]:

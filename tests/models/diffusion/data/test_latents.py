@@ -223,6 +223,8 @@ def test_a_stopped_run_goes_on(tmp_path: Path, shards: str) -> None:
     assert found == ["000000.safetensors"]
     with pytest.raises(DataError, match="no cached latents"):
         batches(folder, SETTINGS.model_copy(update={"latents": "cached"}))
+    left = next(Path(folder).glob("latents/*")) / ".aside-1-000001.safetensors"
+    left.write_bytes(b"of a process that was killed")
     again = cache(folder)
     assert (again.shards, again.clips, again.is_whole) == (2, 6, True)
     assert cache(folder).clips == 0
@@ -275,13 +277,15 @@ def test_damaged_latents(tmp_path: Path) -> None:
     assert "\n" not in str(raised.value)
 
 
-def test_an_object_store(shards: str) -> None:
-    memory = fsspec.filesystem("memory")
+@pytest.mark.parametrize("protocol", ["memory", "s3"])
+def test_an_object_store(shards: str, protocol: str, request: pytest.FixtureRequest) -> None:
+    url = f"{request.getfixturevalue('s3_bucket')}/cached" if protocol == "s3" else "memory://cached/all"
+    store = fsspec.filesystem(protocol)
     for path in Path(shards).iterdir():
         if path.is_file():
-            memory.pipe_file(f"/cached/all/{path.name}", path.read_bytes())
-    assert cache("memory://cached/all").is_whole
-    here, there = batches(shards, count=4), batches("memory://cached/all", count=4)
+            store.pipe_file(f"{url}/{path.name}", path.read_bytes())
+    assert cache(url).is_whole
+    here, there = batches(shards, count=4), batches(url, count=4)
     for one, other in zip(here, there, strict=True):
         assert one.keys == other.keys
         assert torch.equal(one.latents, other.latents)  # type: ignore[arg-type]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import multiprocessing
+import os
+import signal
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -161,6 +164,35 @@ def test_an_object_store_gives_the_same(shards: str) -> None:
         memory.pipe_file(f"/remote/all/{path.name}", path.read_bytes())
     here, there = some(data(shards), 8, 4), some(data("memory://remote/all"), 8, 4)
     assert all(same(one, other) for one, other in zip(here, there, strict=True))
+
+
+def test_s3_read_by_processes(shards: str, s3_bucket: str) -> None:
+    """Connections of this process are not those of its workers."""
+    store = fsspec.filesystem("s3")
+    for path in Path(shards).iterdir():
+        store.pipe_file(f"{s3_bucket}/train/{path.name}", path.read_bytes())
+    settings = SETTINGS.model_copy(update={"workers": 2})
+    here, there = some(data(shards), 8, 4), some(data(f"{s3_bucket}/train", settings), 8, 4)
+    assert all(same(one, other) for one, other in zip(here, there, strict=True))
+
+
+def test_a_worker_that_dies_is_told(shards: str) -> None:
+    source = data(shards, SETTINGS.model_copy(update={"workers": 1}))
+    before = set(multiprocessing.active_children())
+    batches = source.batches(0)
+    next(batches)
+    (worker,) = set(multiprocessing.active_children()) - before
+    os.kill(worker.pid, signal.SIGKILL)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"a process that reads ahead ended: .*; lower data.workers") as raised:
+        list(islice(batches, 20))
+    assert "\n" not in str(raised.value)
+    source.close()
+
+
+def test_the_global_random_numbers_are_left_alone(shards: str) -> None:
+    state = torch.get_rng_state()
+    some(data(shards), 0, 2)
+    assert torch.equal(state, torch.get_rng_state())
 
 
 @pytest.fixture
