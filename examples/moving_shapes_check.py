@@ -1,6 +1,6 @@
-"""What a model of moving shapes has learned of its captions: their held-out loss, against that of captions of other clips.
+"""What a model of moving shapes has learned of its captions: their held-out loss, against that of other captions.
 
-    python examples/moving_shapes_check.py MODEL SHARDS
+python examples/moving_shapes_check.py MODEL SHARDS
 """
 
 from __future__ import annotations
