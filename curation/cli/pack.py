@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     from curation.shards.transcode import Transcode
 
 NAME = "pack"
+# Of object stores; they have errors of their own beside OSError.
+DRIVERS = frozenset({"botocore", "aiobotocore", "aiohttp", "google", "gcsfs", "azure", "adlfs"})
 
 
 def command(
@@ -93,6 +95,11 @@ def command(
             packed = packer.pack(workers=workers, address=address, verify=verify, verbose=verbose)
         except DiskFullError as error:
             raise UserError(f"{error}; make room and give the same command again") from error
+        except Exception as error:
+            if not isinstance(error, OSError) and type(error).__module__.partition(".")[0] not in DRIVERS:
+                raise
+            told = " ".join(str(error).split())
+            raise UserError(f"{target.url}: {told}; give the same command again when it can be reached") from error
     if not quiet:
         print_packed(packed, target.url)
     raise typer.Exit(1 if packed.manifest["left_out"] else 0)

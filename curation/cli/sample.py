@@ -79,6 +79,9 @@ def command(
         Literal["auto", "fp32", "bf16", "fp16"], typer.Option(help="Arithmetic; auto: bf16 on a GPU, fp32 on a CPU.")
     ] = "auto",
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")] = False,
+    skip_existing: Annotated[
+        bool, typer.Option("--skip-existing", help="Leave out videos that are there: goes on where a call was stopped.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Make videos with a trained model, from text, an image, or both.
@@ -90,7 +93,7 @@ def command(
     Exit status: 0 all done; 2 the request cannot run.
     """
     from curation.cli.sample_options import command_of, extra_values, size_of, texts_of, updated
-    from curation.cli.sample_screen import print_done, progress, warn_of_cut_prompts
+    from curation.cli.sample_screen import print_done, progress, warn, warn_of_cut_prompts
     from curation.errors import UserError
 
     with _told():
@@ -99,11 +102,13 @@ def command(
         from models.diffusion.device import choose_device
         from models.diffusion.generate import Generator
         from models.diffusion.output import write_sidecar, write_video
-        from models.diffusion.request import Look, make_requests
+        from models.diffusion.request import Look, check_told, make_requests
         from models.diffusion.sidecar import about_model, about_video
         from models.diffusion.trained import open_trained
         from models.generation import torch_dtype
 
+        if overwrite and skip_existing:
+            raise UserError("--overwrite and --skip-existing: give one of them")
         if motion is not None and motion_score is not None:
             raise UserError("--motion and --motion-score say the same: give one of them")
         place = choose_device(device)
@@ -132,13 +137,20 @@ def command(
             augmentation=augmentation,
             extra=extra_values(tell or []),
         )
-        targets = destinations(output, form, requests, look.frames, overwrite=overwrite)
+        check_told(recipe.conditioning, look)
+        replaces = overwrite or skip_existing
+        targets = destinations(output, form, requests, look.frames, overwrite=replaces)
+        if skip_existing:
+            left = [pair for pair in zip(targets, requests, strict=True) if not pair[0].is_done]
+            targets, requests = [target for target, _ in left], [request for _, request in left]
         for picture in images:
             read_image(picture, height, width)
         generator = Generator(trained, place, arithmetic)
         if motion_score is not None:
             look = replace(look, motion_bucket=generator.bucket_of(motion_score))
         look = generator.resolved(look)
+        if device == "auto" and place.type == "cpu" and not quiet:
+            warn("no GPU here: sampling on the CPU; --device cpu says that this is meant")
         warn_of_cut_prompts(generator, requests)
         model = about_model(trained, generator)
         versions = {name: metadata.version(name) for name in ("curation", "torch")}
@@ -149,8 +161,8 @@ def command(
                     request, look, settings, device=place, dtype=arithmetic, batch_size=batch_size, model=model
                 )
                 words = command_of(trained, request, look, settings, target, place, arithmetic)
-                write_video(target.video, video, look.fps, target.form, overwrite=overwrite)
-                write_sidecar(target.sidecar, {"command": words, "versions": versions, **about}, overwrite=overwrite)
+                write_video(target.video, video, look.fps, target.form, overwrite=replaces)
+                write_sidecar(target.sidecar, {"command": words, "versions": versions, **about}, overwrite=replaces)
     if not quiet:
         print_done(targets, look, trained, place, arithmetic)
 

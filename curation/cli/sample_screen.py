@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     from models.diffusion.sampling import SamplingSettings
     from models.diffusion.trained import Trained
 
+# Letters of a prompt, and videos, that are shown.
 _SHOWN = 60
+_LISTED = 8
 
 
 @contextmanager
@@ -34,10 +36,14 @@ def progress(videos: int, batch_size: int, settings: SamplingSettings, *, quiet:
 
 def warn_of_cut_prompts(generator: Generator, requests: Sequence[Request]) -> None:
     """One line for each prompt that is too long for the encoder."""
-    console = Console(stderr=True, highlight=False, markup=False, soft_wrap=True)
     for prompt in generator.cut_prompts(requests):
         start = prompt if len(prompt) <= _SHOWN else f"{prompt[:_SHOWN]}…"
-        console.print(f"warning: the text encoder does not read the end of a prompt this long: {start}")
+        warn(f"the text encoder does not read the end of a prompt this long: {start}")
+
+
+def warn(what: str) -> None:
+    """A line on standard error."""
+    Console(stderr=True, highlight=False, markup=False, soft_wrap=True).print(f"warning: {what}")
 
 
 def print_done(
@@ -45,8 +51,10 @@ def print_done(
 ) -> None:
     """What was written, and with which weights."""
     console = Console(highlight=False, markup=False, soft_wrap=True)
-    for target in targets:
+    for target in targets[:_LISTED]:
         console.print(f"{target.video}  (and {target.sidecar.name})")
+    if len(targets) != 1:
+        console.print(f"{len(targets)} videos")
     frames = "1 frame" if look.frames == 1 else f"{look.frames} frames at {look.fps:g} per second"
     console.print(f"{frames}, {look.width}x{look.height}, seed {look.seed}")
     console.print(f"{trained.about}; {device}, {str(dtype).removeprefix('torch.')}")

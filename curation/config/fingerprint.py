@@ -44,10 +44,10 @@ def annotator_fingerprint(pipeline: ResolvedPipeline, name: str) -> str:
 
 
 def parameters_by_fingerprint(pipeline: ResolvedPipeline) -> dict[str, list[dict[str, Any]]]:
-    """What each fingerprint of a pipeline stands for, as plain values: name, version and parameters of an annotator, or
-    of all splitters in order."""
+    """What each fingerprint of a pipeline stands for, as plain values: name, version and parameters of an annotator of
+    either kind, or of all splitters in order."""
     found = {split_fingerprint(pipeline): [_parameters(stage) for stage in pipeline.splitters]}
-    for stage in pipeline.annotators:
+    for stage in (*pipeline.annotators, *pipeline.dataset_annotators):
         found[annotator_fingerprint(pipeline, stage.name)] = [_parameters(stage)]
     return found
 

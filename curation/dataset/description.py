@@ -76,7 +76,7 @@ def read_description(storage: Storage) -> dict[str, Any]:
     """The content of dataset.json.
 
     Raises:
-        UserError: it is missing, unreadable, or of a newer format.
+        UserError: it is missing, unreadable, or of a newer format; the store does not answer.
     """
     try:
         description = json.loads(storage.read_bytes(DESCRIPTION))
@@ -84,6 +84,8 @@ def read_description(storage: Storage) -> dict[str, Any]:
         raise UserError(f"{storage.url}: not a dataset (no {DESCRIPTION}); make one with: curation run") from error
     except ValueError as error:
         raise UserError(f"{storage.url}/{DESCRIPTION}: not JSON: {error}") from error
+    except Exception as error:  # each store has its own
+        raise UserError(f"{storage.url}: cannot be read: {' '.join(str(error).split())}") from error
     if description.get("format_version") != FORMAT_VERSION:
         raise UserError(
             f"{storage.url}: format version {description.get('format_version')}; this program reads {FORMAT_VERSION}"

@@ -32,7 +32,7 @@ def only_writer(storage: Storage, *, removing: bool = False) -> Iterator[None]:
     _check_folder(storage)
     with _lock(storage):
         if not removing:
-            _check_removal(storage)
+            no_removal(storage)
         yield
 
 
@@ -44,7 +44,7 @@ def no_writer(storage: Storage) -> Iterator[None]:
         UserError: a process is writing, or a removal was interrupted.
     """
     with _lock(storage, shared=True):
-        _check_removal(storage)
+        no_removal(storage)
         yield
 
 
@@ -72,7 +72,8 @@ def _lock(storage: Storage, *, shared: bool = False) -> Iterator[None]:
         yield
 
 
-def _check_removal(storage: Storage) -> None:
+def no_removal(storage: Storage) -> None:
+    """Raises UserError where a removal has begun and is not done."""
     if storage.exists(REMOVAL):
         raise UserError(
             f"{storage.url}: a removal was interrupted; finish it first: curation remove {shlex.quote(storage.url)}"

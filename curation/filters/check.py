@@ -15,7 +15,7 @@ from curation.errors import UserError
 from curation.filters.rule import ColumnRule, Filter, Rule, SqlRule
 from curation.filters.sql import read_expression
 from curation.registry import registered_stages
-from curation.stage import Annotator
+from curation.stage import columns_written
 from curation.suggestions import did_you_mean
 
 SKIP_OPTION = "--skip-missing"
@@ -162,9 +162,4 @@ def _kind_of_value(value: object) -> Kind:
 @cache
 def _written_by_stages() -> dict[str, str]:
     """Columns of all stages that are installed, each with a stage that writes it."""
-    return {
-        column: name
-        for name, stage in registered_stages().items()
-        if issubclass(stage, Annotator)
-        for column in stage.writes
-    }
+    return {column: name for name, stage in registered_stages().items() for column in columns_written(stage)}

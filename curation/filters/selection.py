@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from curation.dataset.fingerprint import dataset_fingerprint
+from curation.dataset.lock import no_removal
 from curation.dataset.storage import Storage, join
 from curation.dataset.wide import CLIP_ID
 from curation.errors import DiskFullError, UserError
@@ -64,8 +65,10 @@ def write_selection(storage: Storage, verdicts: Verdicts, table: ClipTable) -> s
     """Publish what a filter says of each clip; returns the name of the file inside the dataset.
 
     Raises:
-        UserError: the dataset cannot be written to, or a disk is full.
+        UserError: the dataset cannot be written to, or a disk is full; a source is being taken out of it, or its tables
+            have changed since they were read.
     """
+    no_removal(storage)
     name = selection_file(verdicts.resolved.filter.name)
     metadata = {
         FILTER: json.dumps(verdicts.resolved.filter.to_dict()),
@@ -78,6 +81,7 @@ def write_selection(storage: Storage, verdicts: Verdicts, table: ClipTable) -> s
         raise UserError(str(error)) from error
     except OSError as error:
         raise UserError(f"{storage.url}/{name}: cannot be written: {error.strerror or error}") from error
+    _check_unchanged(storage, name, table)
     return name
 
 
@@ -123,6 +127,14 @@ def outdated(storage: Storage, filter: Filter, fingerprint: str) -> str | None:
     else:
         return None
     return f"{storage.url}/{file}: {why}; make it anew: {_command(storage, filter.name)}"
+
+
+def _check_unchanged(storage: Storage, name: str, table: ClipTable) -> None:
+    """Readers hold no lock: a removal may have begun after the tables were read, and have passed the selections before
+    this one came, which then names clips that are to be gone."""
+    if table.fingerprint and table.fingerprint != dataset_fingerprint(storage):
+        storage.delete([name])
+        raise UserError(f"{storage.url}: the tables have changed while they were read; give the same command again")
 
 
 def _command(storage: Storage, name: str) -> str:

@@ -7,6 +7,7 @@ reached: a filter may come from elsewhere.
 from __future__ import annotations
 
 import json
+import re
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -27,6 +28,10 @@ if TYPE_CHECKING:
 
 # Opening a database takes thirty times as long as reading an expression.
 _OF_THREAD = threading.local()
+# What DuckDB calls consistent though it tells the time; age() does so with one argument.
+_OF_THE_TIME = frozenset({"current_localtime", "current_localtimestamp", "current_timestamp", "current_date"})
+_AGE = "age"
+_WORD = re.compile(r"\w+")
 _REFUSED = {
     "SUBQUERY": "no query can stand in a rule; it looks at one clip at a time",
     "STAR": "name the columns instead of *",
@@ -113,11 +118,18 @@ def _sealed() -> duckdb.DuckDBPyConnection:
 
 @cache
 def _changing_functions() -> frozenset[str]:
-    """Functions that give other values each time, or elsewhere."""
+    """Functions that give other values each time, or elsewhere, and macros that call one."""
     import duckdb
 
-    query = "SELECT function_name FROM duckdb_functions() WHERE stability <> 'CONSISTENT'"
-    return frozenset(name.casefold() for (name,) in duckdb.connect().execute(query).fetchall())
+    told = duckdb.connect().sql("FROM duckdb_functions()")
+    changing = told.filter("stability <> 'CONSISTENT'").project("function_name").fetchall()
+    macros = told.filter("function_type = 'macro'").project("function_name, macro_definition").fetchall()
+    found = {name.casefold() for (name,) in changing} | _OF_THE_TIME
+    while True:
+        calling = {name.casefold() for name, body in macros if not found.isdisjoint(_WORD.findall(body.casefold()))}
+        if calling <= found:
+            return frozenset(found)
+        found |= calling
 
 
 def _on_lines_of_its_own(expression: str) -> str:
@@ -161,11 +173,16 @@ class _Names:
         if kind == "COLUMN_REF":
             self._column(node["column_names"], bound)
         if kind == "FUNCTION":
-            self.functions[str(node["function_name"])] = None
+            self._function(str(node["function_name"]), node.get("arguments", node.get("children")))
         if kind == "LAMBDA":
             bound |= frozenset(_names_in(node.get("lhs")))
         for value in node.values():
             self.read(value, bound)
+
+    def _function(self, name: str, arguments: Any) -> None:
+        if name.casefold() == _AGE and len(arguments or ()) == 1:
+            raise UserError(f"{_AGE}() of one time counts up to today; give it two")
+        self.functions[name] = None
 
     def _column(self, names: list[str], bound: frozenset[str]) -> None:
         """``clips.motion_score``, ``motion_score``, or a field of a struct: ``column.field``."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from curation.dataset.column_types import kind_of
 from curation.errors import UserError
 from curation.filters import Amount, ColumnRule
 from curation.filters.spec import ColumnSpec
@@ -113,6 +114,8 @@ def conversion(opened: Opened, body: ConvertBody) -> Json:
     (rule,) = _draft(opened, [{body.column: body.spec}]).rules
     if rule.rule is None or not isinstance(rule.rule, ColumnRule):
         raise UserError(rule.error)
+    if kind_of(opened.column(body.column).type) != "number":
+        raise UserError(f"{body.column}: holds no numbers; it has no thresholds")
     convert = to_percentiles if body.to == "percentiles" else to_values
     spec = convert(opened.table, body.column, rule.rule.spec.as_written())
     ColumnSpec.model_validate(spec)

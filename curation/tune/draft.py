@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from curation.errors import UserError
-from curation.filters import ClipTable, Filter, Rule, check_filter, filter_of
+from curation.filters import ClipTable, Filter, Rule, SqlRule, check_filter, filter_of
 
 DRAFT = "draft"
 MOST_RULES = 64
@@ -61,6 +61,11 @@ def _read(written: Mapping[str, Any], table: ClipTable) -> DraftRule:
         return DraftRule(None, _message(error), _only_lacks_columns(written, table))
     (rule,) = checked.filter.rules
     table.need(checked.columns)
+    if isinstance(rule, SqlRule):
+        try:
+            table.sql(rule.expression, rule.columns)  # kept, so that judging by it costs nothing more
+        except UserError as error:
+            return DraftRule(None, f"{rule.label}: {error}")
     return DraftRule(rule)
 
 

@@ -38,7 +38,7 @@ def save_filter(session: Session, body: SaveBody) -> dict[str, Any]:
         existing = session.config().filters.get(filter.name)
         if existing is not None and not body.overwrite:
             raise FilterExistsError(f"{existing.place()}: there is a filter {filter.name} already")
-        text = target.read_text(encoding="utf-8") if target.is_file() else ""
+        text = target.read_bytes().decode() if target.is_file() else ""  # line ends as they are
         _write(target, with_filter(text, filter, str(target)))
         place = load_config(target).filters[filter.name].place()
     return {"name": filter.name, "place": place, "is_new_file": not text}
@@ -47,12 +47,14 @@ def save_filter(session: Session, body: SaveBody) -> dict[str, Any]:
 def _write(target: Path, text: str) -> None:
     """Beside the file and renamed, so that it is never half written; with the permissions that it had."""
     real = target.resolve()
+    aside = ""
     try:
-        with tempfile.NamedTemporaryFile(
-            "w", encoding="utf-8", dir=real.parent, prefix=f".{real.name}.", delete=False
-        ) as aside:
-            aside.write(text)
-        os.chmod(aside.name, real.stat().st_mode & 0o7777 if real.exists() else 0o644)
-        os.replace(aside.name, real)
+        handle, aside = tempfile.mkstemp(dir=real.parent, prefix=f".{real.name}.")
+        with os.fdopen(handle, "wb") as file:
+            file.write(text.encode())
+        os.chmod(aside, real.stat().st_mode & 0o7777 if real.exists() else 0o644)
+        os.replace(aside, real)
     except OSError as error:
+        if aside:
+            Path(aside).unlink(missing_ok=True)
         raise UserError(f"{target}: cannot be written: {error.strerror or error}") from error

@@ -71,6 +71,8 @@ class Session:
         self.storage = storage
         self.target = config or Path(FILE_NAME)
         self.config_option = None if config is None else str(config)
+        if self.target.exists() and not self.target.is_file():
+            raise UserError(f"{self.target}: is no file; name the file to save filters to with --config")
         self.config()
         self.posters = Posters(storage)
         self._opened = Opened(storage)

@@ -24,6 +24,11 @@ class Destination:
         """``a.json`` beside ``a.mp4``."""
         return self.video.with_suffix(".json")
 
+    @property
+    def is_done(self) -> bool:
+        """Whether both are there; the sidecar is written last."""
+        return self.video.exists() and self.sidecar.exists()
+
 
 def destinations(
     output: Path, form: Format | None, requests: Sequence[Request], frames: int, *, overwrite: bool

@@ -18,7 +18,7 @@ from models.diffusion.edm import EDM, Net
 from models.diffusion.errors import DiffusionError
 from models.diffusion.output import Frames, to_frames
 from models.diffusion.randomness import normal
-from models.diffusion.request import Look, Request, check_look
+from models.diffusion.request import Look, Request, check_size, check_told
 from models.diffusion.sampling import SamplingSettings, sample_latents
 from models.diffusion.text_encoder import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from models.diffusion.trained import Trained
@@ -104,7 +104,8 @@ class Generator:
         Raises:
             DiffusionError: the model cannot make such videos.
         """
-        check_look(self.settings, look, self.autoencoder.factor)
+        check_told(self.settings, look)
+        check_size(look, self.autoencoder.factor)
         if look.motion_bucket is None and self.settings.motion_bucket:
             return replace(look, motion_bucket=(self.settings.motion_buckets - 1) // 2)
         return look

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 from collections.abc import Callable, Mapping
 from fractions import Fraction
@@ -30,6 +31,7 @@ Frames = npt.NDArray[np.uint8]
 _X264 = {"crf": "17", "preset": "medium"}
 _MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 _GIF_UNITS_PER_SECOND = 100
+_PICTURE = re.compile(r"\d{5,}\.png")
 _SHORTEST_IN_GIF = 2
 
 
@@ -90,11 +92,16 @@ def _publish(path: Path, write: Callable[[Path], object], *, overwrite: bool) ->
     """Write aside, in the same folder, then rename."""
     if not overwrite:
         refuse_existing(path)
+    old_pictures = path.is_dir() and not path.is_symlink()
+    if old_pictures and not all(_PICTURE.fullmatch(old.name) for old in path.iterdir()):
+        raise DiffusionError(
+            f"{path}: is a folder that holds other things than a video's pictures; give another --output"
+        )
     aside = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(aside)
-        if path.is_dir() and not path.is_symlink():
+        if old_pictures:
             shutil.rmtree(path)
         os.replace(aside, path)
     except (OSError, av.FFmpegError) as error:

@@ -66,7 +66,7 @@ class OwnCheckpoint:
     @property
     def snapshots(self) -> Path:
         """The folder of snapshots of averages."""
-        return self.checkpoint.path.parent.parent / SNAPSHOTS
+        return self.checkpoint.path.resolve().parent.parent / SNAPSHOTS
 
     @property
     def ema(self) -> str:
@@ -112,7 +112,7 @@ class OwnCheckpoint:
             return {**place, "ema": self.weights, "sha256": {file.name: digest_of(file) for file in files}}
         name = self.weights.relative_to(self.checkpoint.path).as_posix()
         digest = digest_of(self.weights)
-        if self.told["sha256"].get(name) != digest:
+        if self.told.get("sha256", {}).get(name) != digest:
             raise DiffusionError(f"{self.weights}: is not the file that was written (SHA-256 differs); restore it")
         return {**place, "weights": name, "sha256": digest}
 

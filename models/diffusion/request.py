@@ -66,11 +66,11 @@ def make_requests(
     return [Request(first_index + number, prompt.strip(), image) for number, prompt in enumerate(prompts)]
 
 
-def check_look(settings: ConditioningSettings, look: Look, factor: int) -> None:
-    """Whether a model can make such videos; ``factor``: pixels to a latent, along a side.
+def check_told(settings: ConditioningSettings, look: Look) -> None:
+    """Whether a model can be told this.
 
     Raises:
-        DiffusionError: a micro-condition that the model does not know, or a size that it cannot have.
+        DiffusionError: there is a micro-condition that it does not know, or a value of one that it cannot have.
     """
     if look.motion_bucket is not None:
         if MOTION not in settings.micro:
@@ -85,6 +85,14 @@ def check_look(settings: ConditioningSettings, look: Look, factor: int) -> None:
             raise DiffusionError(f"--tell {name}: the model was told no such value; those that it was told: {listed}")
         if len(values) != WIDTHS.get(name, 1):
             raise DiffusionError(f"--tell {name}: takes {WIDTHS.get(name, 1)} numbers, not {len(values)}")
+
+
+def check_size(look: Look, factor: int) -> None:
+    """Whether pictures can be of this size; ``factor``: pixels to a latent, along a side.
+
+    Raises:
+        DiffusionError: they cannot.
+    """
     if look.height % factor or look.width % factor:
         width, height = (max(round(side / factor), 1) * factor for side in (look.width, look.height))
         raise DiffusionError(

@@ -44,7 +44,10 @@ class UNetConfig(BaseModel):
     )
     out_channels: int = Field(4, ge=1, description="channels of the output: those of the latents")
     block_out_channels: tuple[int, ...] = Field(
-        (320, 640, 1280, 1280), min_length=1, description=f"channels per level, multiples of {GROUPS}"
+        (320, 640, 1280, 1280),
+        min_length=1,
+        description=f"channels per level, multiples of {GROUPS}, useful from {2 * GROUPS} on: of {GROUPS} each is "
+        "normalised by itself, which takes away what noise level and micro-conditions add to it",
     )
     cross_attention: tuple[bool, ...] = Field(
         (True, True, True, False), description="per level: whether it has transformers; the middle block always has"
@@ -200,11 +203,12 @@ def _levels_with_attention(values: Mapping[str, Any], where: str) -> tuple[bool,
 SIZES: Final[Mapping[str, UNetConfig]] = {
     "5m": UNetConfig(
         in_channels=4,
-        block_out_channels=(32, 64, 64),
+        block_out_channels=(64, 64, 64),
         cross_attention=(False, True, True),
         layers_per_block=(1, 1, 1),
         transformer_layers_per_block=(1, 1, 1),
-        num_attention_heads=(1, 2, 2),
+        num_attention_heads=(2, 2, 2),
+        cross_attention_dim=768,
         addition_time_embed_dim=64,
         projection_class_embeddings_input_dim=128,
     ),

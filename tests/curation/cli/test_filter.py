@@ -91,6 +91,18 @@ def test_what_is_no_dataset_is_told(tmp_path: Path, curation_here: Run) -> None:
     assert done.stderr == f"error: {tmp_path}/gone: not a dataset (no dataset.json); make one with: curation run\n"
 
 
+def test_a_store_that_does_not_answer_is_one_line(
+    tmp_path: Path, curation_here: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_answer(*_: object) -> bytes:
+        raise RuntimeError("Could not connect\nto the endpoint")  # stores have errors of their own
+
+    monkeypatch.setattr(Storage, "read_bytes", no_answer)
+    done = curation_here("filter", tmp_path, "--filter", "quickstart")
+    told = f"error: {tmp_path}: cannot be read: Could not connect to the endpoint\n"
+    assert (done.returncode, done.stderr) == (2, told)
+
+
 def test_an_unknown_filter_is_told(dataset: Path, curation_here: Run) -> None:
     done = curation_here("filter", dataset, "--filter", "lvdf")
     assert (done.returncode, done.stderr.split(": ", 2)[2]) == (2, 'no filter "lvdf"; did you mean "lvd-f"?\n')

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import EndpointConnectionError
 
 from curation.dataset.journal import CLIPS, table_of
 from curation.dataset.storage import Storage
@@ -164,6 +165,30 @@ def test_a_full_disk_stops_it_and_leaves_nothing_half(
     folder = Path(dataset.root, "shards", "all")
     assert [path for path in folder.rglob("*") if path.suffix == ".tar" or path.name.startswith(".aside")] == []
     assert curation_here("pack", dataset.root, "--filter", "all").returncode == 0
+
+
+@pytest.mark.parametrize("operation", ["exists", "write_bytes"])
+@pytest.mark.parametrize("error", [OSError("no such\nbucket"), EndpointConnectionError(endpoint_url="x")])
+def test_a_store_that_refuses_is_one_line(
+    operation: str,
+    error: Exception,
+    unchanged: Storage,
+    tmp_path: Path,
+    curation_here: Call,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    usual, output = getattr(Storage, operation), str(tmp_path / "bucket")
+
+    def refusing(self: Storage, *arguments: object) -> object:
+        if self.root == output:
+            raise error
+        return usual(self, *arguments)
+
+    monkeypatch.setattr(Storage, operation, refusing)
+    done = curation_here("pack", unchanged.root, "--filter", "all", "--output", output)
+    assert done.returncode == 2
+    told = " ".join(str(error).split())
+    assert done.stderr == f"error: {output}: {told}; give the same command again when it can be reached\n"
 
 
 def test_two_at_a_time_are_refused(dataset: Storage, curation_here: Call) -> None:

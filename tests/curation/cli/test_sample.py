@@ -149,6 +149,25 @@ def test_nothing_is_overwritten_unasked(from_text: TinyTrained, tmp_path: Path, 
     assert (tmp_path / "a.mp4").stat().st_size > 100
 
 
+def test_a_call_that_was_stopped_goes_on(from_text: TinyTrained, tmp_path: Path, curation_here: Call) -> None:
+    """Of three videos one is whole, one lacks what is written last, one is missing: two are made, as they were."""
+    (tmp_path / "prompts.txt").write_text("a\nb\nc\n")
+    words = ("sample", from_text.output, "--prompts", tmp_path / "prompts.txt", *QUICK, "-o", tmp_path / "videos")
+    assert curation_here(*words).returncode == 0
+    videos = [tmp_path / "videos" / f"{number:05d}.mp4" for number in range(3)]
+    whole = [video.read_bytes() for video in videos]
+    first = videos[0].stat().st_mtime_ns
+    videos[1].with_suffix(".json").unlink()
+    videos[1].write_bytes(b"of something else")
+    videos[2].unlink()
+    done = curation_here(*words, "--skip-existing")
+    assert done.returncode == 0
+    assert "2 videos" in done.stdout
+    assert [video.read_bytes() for video in videos] == whole
+    assert videos[0].stat().st_mtime_ns == first
+    assert "0 videos" in curation_here(*words, "--skip-existing").stdout
+
+
 def test_a_prompt_that_is_too_long_is_told(from_text: TinyTrained, tmp_path: Path, curation_here: Call) -> None:
     done = curation_here("sample", from_text.output, "-p", "x" * 100, *QUICK, "-o", tmp_path / "a.mp4", "-q")
     assert done.returncode == 0
@@ -176,6 +195,7 @@ def test_a_prompt_that_is_too_long_is_told(from_text: TinyTrained, tmp_path: Pat
         (["-p", "a", "--ema", "best"], "has 0.050, 0.100, raw"),
         (["-p", "a", "--device", "cuda:7"], "--device cuda:7: PyTorch finds"),
         (["-p", "a", "--format", "gif"], "is no gif"),
+        (["-p", "a", "--overwrite", "--skip-existing"], "give one of them"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else None,
 )
@@ -187,6 +207,14 @@ def test_mistakes_are_one_line(
     assert message in done.stderr
     assert (done.stdout, done.stderr.count("\n")) == ("", 1)
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")
+def test_a_cpu_that_was_not_asked_for_is_said(from_text: TinyTrained, tmp_path: Path, curation_here: Call) -> None:
+    words = [word for word in QUICK if word not in ("--device", "cpu")]
+    done = curation_here("sample", from_text.output, "-p", "a", "-o", tmp_path / "a.mp4", *words)
+    assert (done.returncode, done.stderr.count("\n")) == (0, 1)
+    assert done.stderr.startswith("warning: no GPU here: sampling on the CPU")
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a GPU is here")

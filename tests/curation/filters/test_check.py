@@ -14,7 +14,7 @@ from curation.dataset.wide import Column
 from curation.errors import UserError
 from curation.filters import Checked, check_filter, load_filter
 from curation.registry import registered_stages
-from curation.stage import Annotator
+from curation.stage import columns_written
 
 KNOWN = {
     name: Column(name, kind, table, name)
@@ -117,6 +117,19 @@ def mistakes(tmp_path: Path, *rules: str, **options: Any) -> list[str]:
             "sql: NOW() > '2020-01-01'",
             "f.sql: now() gives other values each time; a filter must give the same clips again",
         ),
+        (
+            "sql: ago(INTERVAL 1 YEAR) < taken",
+            "f.sql: ago() gives other values each time; a filter must give the same clips again",
+        ),
+        (
+            "sql: current_localtimestamp() > taken",
+            "f.sql: current_localtimestamp() gives other values each time; a filter must give the same clips again",
+        ),
+        (
+            "sql: pg_sleep(9) IS NULL",
+            "f.sql: pg_sleep() gives other values each time; a filter must give the same clips again",
+        ),
+        ("sql: age(taken) < INTERVAL 1 YEAR", "f.sql: age() of one time counts up to today; give it two"),
         ("sql: COLUMNS(*) > 1", "f.sql: name the columns instead of *"),
         ("sql: width > ?", "f.sql: a rule has no parameters (?, $1)"),
     ],
@@ -182,12 +195,18 @@ def test_a_slip_of_the_pen_is_never_left_out(tmp_path: Path) -> None:
 def test_a_shipped_filter_fits_what_the_shipped_stages_write(name: str) -> None:
     written = {
         column: Column(column, kind, f"annotations/{stage}", column)
-        for stage, annotator in registered_stages().items()
-        if issubclass(annotator, Annotator)
-        for column, kind in annotator.writes.items()
+        for stage, writer in registered_stages().items()
+        for column, kind in columns_written(writer).items()
     }
     found = check_filter(load_filter(load_config(default_config_path()), name), {**KNOWN, **written}, "dataset")
     assert found.skipped == ()
+
+
+def test_a_column_of_a_stage_over_the_whole_dataset_is_told_with_its_command(tmp_path: Path) -> None:
+    (line,) = mistakes(tmp_path, "is_duplicate: {is: false}")
+    assert "compute it with: curation annotate 'data set' --stage dedup" in line
+    found = checked(tmp_path, "is_duplicate: {is: false}", skip_missing=True)
+    assert found.skipped == ("is_duplicate: is false (no is_duplicate in data set)",)
 
 
 def test_lvd_f_is_the_paper() -> None:

@@ -19,7 +19,11 @@ from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import CLIPS, VIDEOS, fold, record_annotations, table_of
 from curation.dataset.schema import annotation_schema
 from curation.dataset.storage import Storage
-from curation.filters.selection import read_selection
+from curation.errors import UserError
+from curation.filters.apply import apply_filter
+from curation.filters.load import filter_of
+from curation.filters.selection import read_selection, write_selection
+from curation.filters.table import ClipTable
 from curation.provenance.find import find_videos
 from curation.provenance.removal import plan_removal, read_pending, write_pending
 from curation.provenance.removed import Removed
@@ -233,11 +237,24 @@ def test_killed_at_every_operation_and_finished_later(packed: Storage, tmp_path:
 def test_an_interrupted_removal_comes_first(words: list[str], dataset: Storage, curation_here: Call) -> None:
     wanted = needles(dataset)
     write_pending(dataset, plan_removal(dataset, find_videos(dataset, [GONE])[0]))
-    for command in (["pack", dataset.root, "--filter", "all"], ["annotate", dataset.root, "--stage", "optical_flow"]):
+    for command in (
+        ["pack", dataset.root, "--filter", "all"],
+        ["annotate", dataset.root, "--stage", "optical_flow"],
+        ["filter", dataset.root, "--filter", "quickstart", "--skip-missing"],
+    ):
         done = curation_here(*command)
         assert (done.returncode, f"finish it first: curation remove {dataset.root}" in done.stderr) == (2, True)
     done = curation_here("remove", dataset.root, *words, "--yes")
     assert (done.returncode, "An earlier removal was interrupted" in done.stdout) == (0, True)
+    assert remains(dataset.root, wanted) == []
+
+
+def test_a_filter_that_was_reading_meanwhile_leaves_no_selection(dataset: Storage, curation_here: Call) -> None:
+    wanted, table = needles(dataset), ClipTable.open(dataset)
+    applied = apply_filter(table, filter_of("late", {"rules": []}))
+    curation_here("remove", dataset.root, "--source", GONE, "--yes")
+    with pytest.raises(UserError, match="the tables have changed while they were read"):
+        write_selection(dataset, applied.verdicts, table)
     assert remains(dataset.root, wanted) == []
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from curation.config import default_config_path, load_config, resolve_pipeline
 from curation.config.fingerprint import annotator_fingerprint, parameters_by_fingerprint
 from curation.dataset.description import MADE_WITH, describe, read_description
 from curation.dataset.storage import Storage
@@ -47,6 +48,13 @@ def test_everything_that_is_known(packed: Storage, curation_here: Call) -> None:
     offset, size = shard["members"]["mp4"]
     data = (Path(shard["shards"]) / shard["shard"]).read_bytes()[offset : offset + size]
     assert data == packed.read_bytes(clip["media"])
+
+
+def test_every_stage_of_a_pipeline_is_told_by_its_fingerprint() -> None:
+    lvd = resolve_pipeline(load_config(default_config_path()), "lvd", [])
+    found = {stage["name"]: stage for stages in parameters_by_fingerprint(lvd).values() for stage in stages}
+    assert found.keys() == {stage.name for stage in lvd.stages}
+    assert (found["dedup"]["version"], found["dedup"]["config"]["min_similarity"]) == (1, 0.95)
 
 
 def test_what_filters_say(packed: Storage, curation_here: Call) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from starlette.testclient import TestClient
 from curation.config import load_config
 from curation.config.file import default_config_path
 from curation.dataset.storage import Storage
+from curation.errors import UserError
 from curation.filters import ClipTable, load_filter
 from curation.filters.apply import apply_filter
 from curation.tune.session import Session
@@ -72,6 +75,7 @@ def test_each_wrong_rule_says_why_and_the_others_count(client: TestClient) -> No
         {"sql": "motion_score >"},
         {"label": {"min": 3}},
         {"motion_score": {"min": 1}},
+        {"sql": "source::INTEGER > 1"},
     ]
     told = _ask(client, "evaluate", rules=rules)
     errors = [row.get("error") for row in told["rules"]]
@@ -83,7 +87,8 @@ def test_each_wrong_rule_says_why_and_the_others_count(client: TestClient) -> No
     assert "syntax error" in errors[3].lower()
     assert "label" in errors[4]
     assert errors[5] is None
-    assert [row.get("is_missing") for row in told["rules"]] == [True, False, False, False, False, None]
+    assert errors[6].startswith("source::INTEGER > 1: Could not convert")
+    assert [row.get("is_missing") for row in told["rules"]] == [True, False, False, False, False, None, False]
     assert told["kept"]["clips"] == 29
 
 
@@ -196,6 +201,8 @@ def test_a_threshold_in_the_other_form(client: TestClient) -> None:
     back = _ask(client, "convert", column="motion_score", spec=there, to="percentiles")["spec"]
     kept = [_ask(client, "evaluate", rules=[{"motion_score": spec}])["kept"] for spec in (there, back)]
     assert kept[0] == kept[1]
+    texts = {"column": "source", "spec": {"matches": "a"}, "to": "percentiles"}
+    assert client.post("/api/convert", json=texts).status_code == 400
     wrong = {"column": "motion_score", "spec": {"min": "x"}, "to": "values"}
     assert client.post("/api/convert", json=wrong).status_code == 400
 
@@ -245,6 +252,10 @@ class TestSaving:
         refused = client.post("/api/save", json={"name": "mine", "rules": RULES})
         assert (refused.status_code, "cannot be written" in refused.json()["error"]) == (400, True)
 
+    def test_a_folder_in_the_place_of_the_file_is_told_at_once(self, playable: Path, tmp_path: Path) -> None:
+        with pytest.raises(UserError, match="is no file"):
+            Session(Storage(str(playable)), tmp_path)
+
     def test_a_file_that_is_not_there_yet_and_one_with_permissions(self, client: TestClient, config: Path) -> None:
         config.unlink()
         assert _ask(client, "save", name="mine", rules=RULES)["is_new_file"]
@@ -253,6 +264,24 @@ class TestSaving:
         _ask(client, "save", name="more", rules=RULES)
         assert config.stat().st_mode & 0o777 == 0o600
         assert [path.name for path in config.parent.iterdir() if path.name.startswith(".")] == []
+
+    def test_line_ends_of_windows_stay(self, client: TestClient, config: Path) -> None:
+        config.write_bytes(YAML.replace("\n", "\r\n").encode())
+        _ask(client, "save", name="mine", rules=RULES)
+        saved = config.read_bytes()
+        assert saved.count(b"\n") == saved.count(b"\r\n") > YAML.count("\n")
+
+    def test_a_full_disk_leaves_nothing_beside_the_file(
+        self, client: TestClient, config: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        before = sorted(config.parent.iterdir())
+        monkeypatch.setattr(os, "replace", full)
+        refused = client.post("/api/save", json={"name": "mine", "rules": RULES})
+        assert (refused.status_code, "cannot be written: No space left" in refused.json()["error"]) == (400, True)
+        assert (config.read_text(), sorted(config.parent.iterdir())) == (YAML, before)
 
     def test_the_installed_file_is_never_written_to(self, playable: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         session = Session(Storage(str(playable)), default_config_path())

@@ -1,4 +1,5 @@
-"""Shards of a square that moves over a plain ground: a colour, a direction and a speed each, and the caption says which."""
+"""Shards of a square that moves over a plain ground: a colour, a direction and a speed each, and the caption
+says which."""
 
 from __future__ import annotations
 

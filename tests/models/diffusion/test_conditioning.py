@@ -9,7 +9,7 @@ import pytest
 import torch
 from pydantic import ValidationError
 
-from models.diffusion.conditioning import UNKNOWN, Conditioning, Conditions, ConditioningSettings, FrameSettings
+from models.diffusion.conditioning import UNKNOWN, Conditioning, ConditioningSettings, Conditions, FrameSettings
 from models.diffusion.errors import DiffusionError
 from models.diffusion.motion_buckets import MotionBuckets
 

@@ -95,6 +95,15 @@ def test_what_is_there_is_not_overwritten_unasked(tmp_path: Path, form: Format) 
         assert len(decoded(path)[0]) == 4
 
 
+@pytest.mark.parametrize("form", ["mp4", "png"])
+def test_a_folder_of_other_things_is_not_overwritten_even_so(tmp_path: Path, form: Format) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "thesis.txt").write_text("mine")
+    with pytest.raises(DiffusionError, match="holds other things"):
+        write_video(tmp_path / "a", moving(2), 7, form, overwrite=True)
+    assert (tmp_path / "a" / "thesis.txt").read_text() == "mine"
+
+
 def test_a_full_disk_is_told_and_leaves_what_was_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.gif"
     write_video(path, moving(2), 7, "gif")

@@ -17,7 +17,7 @@ from models.diffusion.device import choose_device
 from models.diffusion.errors import DiffusionError
 from models.diffusion.output import Format
 from models.diffusion.prompts import read_prompts
-from models.diffusion.request import Look, Request, check_look, make_requests
+from models.diffusion.request import Look, Request, check_size, check_told, make_requests
 
 TEXT = ConditioningSettings()
 IMAGE = ConditioningSettings(context="image", frame=FrameSettings())
@@ -63,18 +63,23 @@ def look(**different: Any) -> Look:
         (TEXT, {"extra": {"aesthetic_score": (6.0,)}}, "those that it was told: none"),
         (BOTH, {"extra": {"beauty": (6.0,)}}, "aesthetic_score, crop"),
         (BOTH, {"extra": {"crop": (6.0,)}}, "takes 2 numbers"),
-        (TEXT, {"width": 97}, "96x64 is nearest"),
-        (TEXT, {"height": 3}, "96x8 is nearest"),
     ],
 )
 def test_what_a_model_cannot_make_is_told(settings: ConditioningSettings, different: dict[str, Any], told: str) -> None:
     with pytest.raises(DiffusionError, match=told):
-        check_look(settings, look(**different), 8)
+        check_told(settings, look(**different))
 
 
 def test_what_a_model_can_make_is_let_pass() -> None:
-    check_look(TEXT, look(motion_bucket=255), 8)
-    check_look(BOTH, look(extra={"aesthetic_score": (6.0,), "crop": (0.0, 0.0)}), 8)
+    check_told(TEXT, look(motion_bucket=255))
+    check_told(BOTH, look(extra={"aesthetic_score": (6.0,), "crop": (0.0, 0.0)}))
+    check_size(look(), 8)
+
+
+@pytest.mark.parametrize(("width", "height", "nearest"), [(97, 64, "96x64"), (96, 3, "96x8"), (101, 61, "104x64")])
+def test_sizes_that_no_latents_have_are_told(width: int, height: int, nearest: str) -> None:
+    with pytest.raises(DiffusionError, match=f"multiples of 8; {nearest} is nearest"):
+        check_size(look(width=width, height=height), 8)
 
 
 def test_prompts_of_a_file(tmp_path: Path) -> None:

@@ -86,6 +86,14 @@ def test_context_micro_conditions_and_noise_level_all_count(tokens: int) -> None
         assert (model(*other) - plain).abs().max() > 1e-3, name
 
 
+@pytest.mark.parametrize("tokens", [1, 4])
+def test_every_parameter_gets_a_gradient_though_it_be_zero(tokens: int) -> None:
+    """Distributed training waits for each."""
+    model = network(config())
+    model(*inputs(config(), tokens=tokens)).sum().backward()
+    assert [name for name, value in model.named_parameters() if value.grad is None] == []
+
+
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32])
 def test_autocast_and_low_precision_weights_stay_near(dtype: torch.dtype) -> None:
     model = network(config())
