@@ -8,8 +8,8 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 folder=${1:-first_model}
-videos=${2:-96}
-steps=${3:-300}
+videos=${2:-48}
+steps=${3:-200}
 
 python examples/moving_shapes.py "$folder/shapes" --count "$videos"
 curation run examples/videos/big_buck_bunny_trailer.mp4 "$folder/shapes/manifest.csv" --output "$folder/dataset" --config examples/first_model.yaml --pipeline first --in-process

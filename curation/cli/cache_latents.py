@@ -57,7 +57,8 @@ def command(
     try:
         models = _load(recipe, _device(device, part))
         caches = [LatentCache(url, recipe.data, models, part=part, parts=parts) for url in shards]
-        results = [_write(cache, url, quiet or part > 0) for cache, url in zip(caches, shards, strict=True)]
+        quiet = quiet or part > 0
+        results = [_write(cache, url, quiet) for cache, url in zip(caches, shards, strict=True)]
     except DiffusionError as error:
         raise UserError(str(error)) from error
     if not quiet:

@@ -52,5 +52,5 @@ def test_from_videos_to_a_video(
     with av.open(str(tmp_path / "red_circle.mp4")) as container:
         pictures = [frame.to_ndarray(format="rgb24") for frame in container.decode(video=0)]
     assert len(pictures) == 8
-    assert pictures[0].shape == (48, 80, 3)
+    assert pictures[0].shape == (32, 48, 3)
     assert (tmp_path / "red_circle.json").exists()

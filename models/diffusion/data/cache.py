@@ -118,7 +118,8 @@ class LatentCache:
     def _rows_by_shard(self) -> dict[str, list[int]]:
         found: dict[str, list[int]] = {}
         facts = self._shards.facts
-        usable = np.flatnonzero((facts["fps"] > 0) & (facts["num_frames"] >= 1) & (facts["height"] > 0))
+        has_shape = (facts["height"] > 0) & (facts["width"] > 0)
+        usable = np.flatnonzero((facts["fps"] > 0) & (facts["num_frames"] >= 1) & has_shape)
         for row in usable.tolist():
             found.setdefault(self._shards.clip(row).shard, []).append(row)
         return found

@@ -49,6 +49,14 @@ def gradients_kept_here(network: nn.Module, keep: bool) -> Iterator[None]:
     yield
 
 
+def resharded(network: nn.Module) -> None:
+    """Let go of the pieces of other ranks. FSDP2 keeps them after a forward pass, for a backward pass that never comes
+    where nothing is trained."""
+    for module in network.modules():
+        if isinstance(module, FSDPModule):
+            module.reshard()
+
+
 def whole(tensor: torch.Tensor) -> torch.Tensor:
     """The tensor with the pieces of all ranks; every rank must ask."""
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor

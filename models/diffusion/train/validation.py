@@ -19,7 +19,7 @@ from models.diffusion.sampling import sample_latents
 from models.diffusion.train.averages import averaged
 from models.diffusion.train.distributed import World
 from models.diffusion.train.objective import Objective
-from models.diffusion.train.parallel import unwrapped
+from models.diffusion.train.parallel import resharded, unwrapped
 from models.diffusion.train.setup import Job
 
 SAMPLES = "samples"
@@ -64,6 +64,7 @@ def held_out_losses(
         for number, sigma in enumerate(sigmas):
             losses = objective.losses_at(network, batch, latents, conditions, torch.full((len(batch),), sigma))
             sums[number] += float(losses.sum())
+    resharded(network)
     total = world.sum([*sums, sum(map(len, mine))])
     return {f"{sigma:g}": value / total[-1] for sigma, value in zip(sigmas, total, strict=False)}
 
@@ -81,6 +82,7 @@ def _write_videos(job: Job, output: Path, world: World) -> None:
             folder.mkdir(parents=True, exist_ok=True)
             path = folder / f"{number:02d}.mp4"
             write_video(path, to_frames(video), job.recipe.data.fps, "mp4", overwrite=True)
+    resharded(job.training.network)
 
 
 def _video(job: Job, prompt: str, number: int) -> torch.Tensor:

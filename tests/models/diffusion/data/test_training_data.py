@@ -79,7 +79,7 @@ def test_what_a_batch_holds(shards: str) -> None:
         assert not batch.is_image.any()
 
 
-@pytest.mark.parametrize("workers", [0, 1, 3])
+@pytest.mark.parametrize("workers", [0, 1, 2, 3])
 @pytest.mark.parametrize("world_size", [1, 2])
 def test_resuming_is_a_seek(shards: str, workers: int, world_size: int) -> None:
     """Whatever the number of processes that read and of ranks, from sample 12 on come the same samples."""

@@ -85,7 +85,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def text_to_video(shards: Path, tmp_path_factory: pytest.TempPathFactory) -> Trained:
-    recipe = small_recipe(**COMMON, training={"steps": 150, "batch_size": 8})
+    recipe = small_recipe(**COMMON, training={"steps": 130, "batch_size": 8})
     return train(recipe, shards, tmp_path_factory.mktemp("text"))
 
 
@@ -142,7 +142,7 @@ def test_a_video_from_a_picture_begins_with_it(tmp_path: Path) -> None:
         "conditioning": {"motion_buckets": 2, "drop": 0.1, "frame": {"p_mean": -3.0, "p_std": 0.5}},
         "data": {"held_out": 8, "frames": 2},
     }
-    recipe = small_recipe(**{**COMMON, **changes}, training={"steps": 90, "batch_size": 8})
+    recipe = small_recipe(**{**COMMON, **changes}, training={"steps": 80, "batch_size": 8})
     trained = train(recipe, shards, tmp_path / "out")
     objective = trained.job.objective
     (batch,) = trained.job.data.held_out()

@@ -1,0 +1,70 @@
+"""Training on the workers of a Ray cluster; a worker that is lost costs nothing but time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from curation.engine.cluster import ray_session
+from models.diffusion.errors import DiffusionError
+from models.diffusion.train.folder import whole_checkpoints
+from models.diffusion.train.log import read_log
+from models.diffusion.train.on_ray import Workers, train_on_ray
+from tests.models.diffusion.small_recipe import small_recipe
+
+TWO = Workers(2, 2, gpus=False, cpus=0.5)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def cluster() -> Iterator[None]:
+    os.environ.setdefault("RAY_TRAIN_V2_ENABLED", "1")
+    with ray_session(None):
+        yield
+
+
+def own_workers() -> list[int]:
+    """Processes of training workers that descend from this one, by /proc."""
+    parents, names = {}, {}
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            names[int(entry.name)] = (entry / "cmdline").read_bytes()
+            parents[int(entry.name)] = int((entry / "stat").read_text().rpartition(")")[2].split()[1])
+        except (OSError, ValueError):
+            continue
+
+    def is_own(pid: int) -> bool:
+        return pid == os.getpid() or (pid in parents and is_own(parents[pid]))
+
+    return sorted(pid for pid, name in names.items() if b"RayTrainWorker" in name and is_own(pid))
+
+
+def test_two_workers_and_one_of_them_is_killed(tmp_path: Path, shards: Path) -> None:
+    recipe = small_recipe(training={"steps": 12, "batch_size": 2}, checkpoints={"every_steps": 3})
+    killed: list[int] = []
+
+    def kill_one() -> None:
+        while not any(line["steps"] >= 5 for line in read_log(tmp_path)):
+            time.sleep(0.05)
+        killed.extend(own_workers()[-1:])
+        os.kill(killed[0], signal.SIGKILL)
+
+    killer = threading.Thread(target=kill_one, daemon=True)
+    killer.start()
+    assert train_on_ray(recipe, [str(shards)], tmp_path, TWO)
+    killer.join(10)
+    assert killed
+    assert whole_checkpoints(tmp_path)[-1].steps == 12
+    assert [line["steps"] for line in read_log(tmp_path)] == list(range(1, 13))
+
+
+def test_a_problem_of_all_workers_is_one_line(tmp_path: Path, shards: Path) -> None:
+    recipe = small_recipe(optimizer={"learning_rate": 1e30, "warmup_steps": 0, "clip_norm": None})
+    with pytest.raises(DiffusionError, match="is not finite") as told:
+        train_on_ray(recipe, [str(shards)], tmp_path, TWO)
+    assert "\n" not in str(told.value)
