@@ -45,7 +45,7 @@ def a_batch(count: int, **changes: Any) -> Batch:
 
 def an_objective(settings: ConditioningSettings, **changes: Any) -> Objective:
     text = load_text_encoder(TextEncoderSettings(model="words:16", pretrained=None))
-    conditioning = Conditioning(settings, MotionBuckets((0.5, 1.5)), text.encode([""]))
+    conditioning = Conditioning(settings, MotionBuckets((0.5, 1.0)), text.encode([""]))
     values: dict[str, Any] = {
         "noise": NoiseSettings(sigma_data=0.5),
         "conditioning": conditioning,
