@@ -66,6 +66,8 @@ class Recipe(BaseModel):
         missing = set(self.conditioning.extra) - set(self.data.extra) - {"crop"}
         if missing:
             raise ValueError(f"conditioning.extra: {', '.join(sorted(missing))} must stand in data.extra too")
+        if self.validation.prompts and (self.conditioning.context == "image" or self.conditioning.frame is not None):
+            raise ValueError("validation.prompts: a model that begins with a picture cannot be shown by captions alone")
         return self
 
     def unet_config(self, channels: int, context_width: int) -> UNetConfig:

@@ -55,11 +55,13 @@ def test_a_recipe_says_only_what_changes(config: Path) -> None:
 
 
 def test_one_value_for_one_run(config: Path) -> None:
-    recipe = load(config, "mine", "training.steps=7", "data.sizes=[[32, 48]]", "conditioning.frame={p_mean: -2}")
+    recipe = load(config, "tiny", "training.steps=7", "data.sizes=[[32, 48]]", "conditioning.frame={p_mean: -2}")
     assert recipe.training.steps == 7
     assert recipe.data.size == (32, 48)
     assert recipe.conditioning.micro == ("fps", "motion_bucket", "augmentation")
     assert load(config, "mine", "conditioning.frame={p_mean: -2}", "conditioning.frame=null").conditioning.frame is None
+    with pytest.raises(UserError, match=r"validation\.prompts: a model that begins with a picture"):
+        load(config, "mine", "conditioning.frame={p_mean: -2}")
 
 
 @pytest.mark.parametrize(
