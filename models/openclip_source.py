@@ -135,7 +135,7 @@ def _hub_source(repository: str, cache_dir: str | None) -> OpenClipSource:
     weights = next((path for name in CHECKPOINTS if (path := _hub_file(repository, name, cache_dir))), None)
     if config is None or weights is None:
         raise OpenClipSourceError(
-            f"{repository} is not in the local cache; fetch it ahead with `curation models pull --pipeline …` or "
+            f"{repository} is not in the local cache; fetch it ahead with `curation models pull` or "
             f"`hf download {repository}`, or use a built-in model name with a pretrained tag"
         )
     named = _tokenizer(json.loads(config.read_text()).get("model_cfg", {}))

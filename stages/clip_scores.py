@@ -123,7 +123,7 @@ class ClipScores(OpenClipStage, Annotator):
             return Requirement(name, files=lambda: [file], fetch=fetch)
         missing = (
             f"the aesthetic head {head.file} ({size_text(head.num_bytes)}) is not in {folder}; fetch it ahead with "
-            "`curation models pull --pipeline …`, in the run with --set clip_scores.download=true, or give it with "
+            "`curation models pull`, in the run with --set clip_scores.download=true, or give it with "
             f"{elsewhere}"
         )
         told = offline_problem(head.file) if config.download else missing

@@ -53,4 +53,4 @@ def openclip_requirement(
 
 
 def _mend(stage: str) -> str:
-    return f"fetch them ahead with `curation models pull --pipeline …`, in the run with --set {stage}.download=true"
+    return f"fetch them ahead with `curation models pull`, in the run with --set {stage}.download=true"

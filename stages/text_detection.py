@@ -144,7 +144,7 @@ class TextDetection(Annotator):
         if path.is_file():
             here = replace(on_disk(path, path.name), sha256=sha256)
             return Requirement(needed, files=lambda: [here], fetch=fetch)
-        pull = "fetch it with `curation models pull --pipeline …`, or " if fetch else ""
+        pull = "fetch it with `curation models pull`, or " if fetch else ""
         missing = WeightFile(path.name, num_bytes, None, sha256)
         problem = f"no {path.name} in {path.parent}; {pull}set model_dir to a folder that holds EasyOCR's weights"
         return Requirement(needed, problem, files=lambda: [missing], fetch=fetch)

@@ -71,7 +71,7 @@ def size_text(num_bytes: int) -> str:
 
 def _mend(stage: str, key: str) -> str:
     return (
-        "fetch them ahead with `curation models pull --pipeline …`, in the run with "
+        "fetch them ahead with `curation models pull`, in the run with "
         f"--set {stage}.download=true, or give a folder with --set {stage}.{key}=/path"
     )
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
@@ -37,6 +38,7 @@ def command(
     from curation.config import ResolvedPipeline, check_pipeline, load_config, override_stage, resolve_pipeline
     from curation.dataset.description import DESCRIPTION, read_description
     from curation.dataset.storage import Storage
+    from curation.errors import UserError
 
     stored = ResolvedPipeline.from_dict(read_description(Storage(dataset))["pipeline"], f"{dataset}/{DESCRIPTION}")
     if pipeline is not None:
@@ -44,7 +46,14 @@ def command(
     else:
         wanted = override_stage(stored, stage, overrides or [])
     resolved = stored.with_stage(wanted)
-    check_pipeline(resolved)
+    if stage in (one.name for one in resolved.splitters):
+        raise UserError(
+            f"--stage {stage}: it makes clips, and annotates none; to make them anew: curation run INPUT… "
+            f"-o {shlex.quote(dataset)} --set {stage}.key=value"
+        )
+    given = [*(["--pipeline", pipeline] if pipeline else []), "--stage", stage]
+    given += [*(["--config", str(config)] if config else []), *(f"--set={one}" for one in overrides or [])]
+    check_pipeline(resolved, shlex.join(given))
     status = run_job(
         resolved,
         dataset,

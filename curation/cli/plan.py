@@ -27,6 +27,7 @@ def command(
     Example: `curation plan videos/ -o dataset --pipeline lvd`
     """
     from curation.config import check_pipeline, load_config, resolve_pipeline
+    from curation.dataset.lock import check_folder
     from curation.dataset.storage import Storage
     from curation.engine.estimate import estimate
     from curation.sources.discover import discover
@@ -34,6 +35,7 @@ def command(
     resolved = resolve_pipeline(load_config(config), pipeline, overrides or [])
     check_pipeline(resolved)
     sources = discover(inputs, limit, exclude=[output], images="image" in resolved.opens)
+    check_folder(Storage(output))
     found = estimate(Storage(output), resolved, sources)
     _show(resolved, found, output, address)
 

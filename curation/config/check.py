@@ -14,8 +14,9 @@ CLIPS_INPUT = "clips"
 FRAMES_INPUT = "frames"
 
 
-def check_pipeline(pipeline: ResolvedPipeline) -> None:
-    """Check order, inputs, columns and requirements.
+def check_pipeline(pipeline: ResolvedPipeline, weights_of: str | None = None) -> None:
+    """Check order, inputs, columns and requirements. ``weights_of``: options with which `curation models pull` fetches
+    the weights; else those of the pipeline.
 
     A splitter that provides nothing to another splitter, or has "clips" in its ``provides``, yields the clips. After it
     "frames" and the columns of `clips` can be read.
@@ -25,16 +26,16 @@ def check_pipeline(pipeline: ResolvedPipeline) -> None:
     """
     mistakes = [*_order_mistakes(pipeline), *_column_mistakes(pipeline)] or _input_mistakes(pipeline)
     if not mistakes:
-        mistakes = _missing(pipeline)
+        mistakes = _missing(pipeline, weights_of or f"--pipeline {pipeline.name}")
     if mistakes:
         raise UserError("\n".join(dict.fromkeys(mistakes)))
 
 
-def _missing(pipeline: ResolvedPipeline) -> list[str]:
+def _missing(pipeline: ResolvedPipeline, weights_of: str) -> list[str]:
     needs = [(stage, need) for stage, need in requirements(pipeline) if need.problem is not None]
     told = [f"{stage.place}: {stage.name}: {need.problem}" for stage, need in needs]
     if any(need.fetch is not None for _, need in needs):
-        told.append(f"to fetch missing weights ahead: curation models pull --pipeline {pipeline.name}")
+        told.append(f"to fetch missing weights ahead: curation models pull {weights_of}")
     return told
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pyarrow as pa
 
+from curation.dataset.damaged import reading
 from curation.dataset.storage import Storage
 from curation.dataset.table import fingerprint_of, with_fingerprint
 
@@ -20,6 +21,12 @@ def write_entry(storage: Storage, name: str, rows: pa.Table, fingerprint: str) -
 
 
 def read_entry(storage: Storage, name: str) -> tuple[pa.Table, str]:
-    """The rows of an entry and their fingerprint."""
-    table = pa.ipc.open_file(pa.BufferReader(storage.read_bytes(name))).read_all()
+    """The rows of an entry and their fingerprint.
+
+    Raises:
+        UserError: the file is damaged.
+    """
+    data = pa.BufferReader(storage.read_bytes(name))
+    with reading(storage, name):
+        table = pa.ipc.open_file(data).read_all()
     return table, fingerprint_of(table)

@@ -29,7 +29,7 @@ def only_writer(storage: Storage, *, removing: bool = False) -> Iterator[None]:
         UserError: another process is writing, the folder cannot be written, it holds other things, or a removal was
             interrupted.
     """
-    _check_folder(storage)
+    check_folder(storage)
     with _lock(storage):
         if not removing:
             no_removal(storage)
@@ -80,10 +80,16 @@ def no_removal(storage: Storage) -> None:
         )
 
 
-def _check_folder(storage: Storage) -> None:
-    """A dataset is written where there is one, or nothing: it deletes clips that none of its rows names."""
+def check_folder(storage: Storage) -> None:
+    """A dataset is written where there is one, or nothing: it deletes clips that none of its rows names.
+
+    Raises:
+        UserError: a file of that name is there, or the folder holds other things.
+    """
     if storage.exists(DESCRIPTION):
         return
+    if storage.is_local and Path(storage.root).is_file():
+        raise UserError(f"{storage.url}: is a file; name a new or an empty folder")
     foreign = [name for name in storage.entries() if name not in HARMLESS and not name.startswith(".")]
     if foreign:
         raise UserError(

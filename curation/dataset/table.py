@@ -9,6 +9,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from curation.dataset.column_types import common_schema, conform
+from curation.dataset.damaged import reading
 from curation.dataset.storage import Storage
 
 FINGERPRINT = b"curation.fingerprint"
@@ -22,9 +23,13 @@ def write_part(storage: Storage, name: str, rows: pa.Table, fingerprint: str) ->
 
 
 def read_part(storage: Storage, name: str, columns: list[str] | None = None) -> tuple[pa.Table, str]:
-    """A Parquet file and its fingerprint."""
+    """A Parquet file and its fingerprint.
+
+    Raises:
+        UserError: the file is damaged.
+    """
     data = pa.BufferReader(storage.read_bytes(name))
-    with pq.ParquetFile(data) as file:
+    with reading(storage, name), pq.ParquetFile(data) as file:
         table = file.read(columns=columns, use_threads=False)
     return table, fingerprint_of(table)
 
@@ -81,7 +86,8 @@ class Table:
     def _schemas(self) -> dict[str, pa.Schema]:
         found = {}
         for name in self.parts():
-            with pq.ParquetFile(pa.BufferReader(self.storage.read_bytes(name))) as file:
+            data = pa.BufferReader(self.storage.read_bytes(name))
+            with reading(self.storage, name), pq.ParquetFile(data) as file:
                 found[name] = file.schema_arrow.remove_metadata()
         return found
 

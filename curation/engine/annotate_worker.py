@@ -98,6 +98,9 @@ class AnnotateWorker:
             outcomes: list[Outcome] = [
                 ({}, told(answer)) if isinstance(answer, ItemError) else (dict(answer), None) for answer in answers
             ]
+            unknown = {name for values, error in outcomes if error is None for name in values} - set(self.columns.names)
+            if unknown:
+                return [], f"returned {', '.join(sorted(unknown))}, which {self.spec.name} does not write"
             pa.Table.from_pylist([values for values, _ in outcomes], schema=self.columns)
         except DiskFullError:
             raise

@@ -13,7 +13,7 @@ import pyarrow as pa
 
 from curation.dataset.storage import Storage
 from curation.dataset.table import read_part, write_part
-from curation.errors import ItemError
+from curation.errors import ItemError, UserError
 from curation.sources.discover import SourceRef
 from curation.sources.fetch import identity, stamp
 
@@ -45,10 +45,7 @@ class SourceIdentities:
         self.storage = storage
         self.sources = sources
         self.removed = removed
-        self._known: dict[str, tuple[str, int, str]] = {}
-        if storage.exists(STATE):
-            for row in read_part(storage, STATE)[0].to_pylist():
-                self._known[row["source"]] = (row["video_id"], row["bytes"], row["stamp"])
+        self._known = _remembered(storage)
         with ThreadPoolExecutor(STAT_THREADS) as threads:
             stamps = list(threads.map(_stamp, sources))
         self.unknown = [
@@ -108,6 +105,17 @@ class SourceIdentities:
 def unreadable_id(source: str) -> str:
     """The id of a source whose content cannot be read."""
     return hashlib.sha256(f"unreadable:{source}".encode(errors="surrogateescape")).hexdigest()[:32]
+
+
+def _remembered(storage: Storage) -> dict[str, tuple[str, int, str]]:
+    """Content, size and stamp of known sources; nothing where the file is damaged: they are hashed again then."""
+    if not storage.exists(STATE):
+        return {}
+    try:
+        rows = read_part(storage, STATE)[0].to_pylist()
+    except UserError:
+        return {}
+    return {row["source"]: (row["video_id"], row["bytes"], row["stamp"]) for row in rows}
 
 
 def _stamp(ref: SourceRef) -> str | None:

@@ -89,6 +89,46 @@ def test_a_mistake_is_told_in_one_line(
     assert not (tmp_path / "dataset").exists()
 
 
+def test_what_annotate_cannot_do_is_told(
+    uninterrupted: Uninterrupted,
+    curation_here: Callable[..., subprocess.CompletedProcess[str]],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", True)
+    splitter = curation_here("annotate", uninterrupted.dataset, "--stage", "clipping", "--again")
+    assert splitter.returncode == 2
+    assert "--stage clipping: it makes clips, and annotates none" in splitter.stderr
+    absent = curation_here("annotate", uninterrupted.dataset, "--stage", "coca", "--set", "coca.seq_len=20")
+    assert absent.returncode == 2
+    assert absent.stderr.endswith("curation models pull --stage coca --set=coca.seq_len=20\n")
+
+
+def test_plan_looks_at_the_output(
+    bikes: Path, tmp_path: Path, curation_here: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    for output, told in ((tmp_path, "holds other things"), (tmp_path / "notes.txt", "is a file")):
+        done = curation_here("plan", bikes, "-o", output)
+        assert done.returncode == 2
+        assert told in done.stderr
+
+
+def test_a_damaged_file_of_the_dataset_is_named(
+    uninterrupted: Uninterrupted, tmp_path: Path, curation_here: Callable[..., subprocess.CompletedProcess[str]]
+) -> None:
+    dataset = tmp_path / "dataset"
+    shutil.copytree(uninterrupted.dataset, dataset)
+    command = ["run", *uninterrupted.inputs, "-o", dataset, *QUICK, "--in-process"]
+    (dataset / "_state" / "sources.parquet").write_bytes(b"")
+    assert curation_here(*command).returncode == 0, "it only saves time"
+    part = next((dataset / "clips").glob("*.parquet"))
+    part.write_bytes(b"junk")
+    done = curation_here(*command)
+    assert done.returncode == 2
+    assert f"clips/{part.name}: damaged (" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_a_mistake_in_a_process_of_its_own(bikes: Path, tmp_path: Path) -> None:
     done = curation("run", bikes, "-o", tmp_path / "dataset", "--pipeline", "quikstart")
     assert (done.returncode, done.stdout) == (2, "")

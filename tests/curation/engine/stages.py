@@ -139,6 +139,8 @@ class Trouble(Annotator):
             raise RuntimeError("CUDA error: device-side assert triggered")
         if how == "disk full":
             raise DiskFullError("no space left to write /somewhere")
+        if how == "other name":
+            return {"good": True}
         return {"fine": "\ud83d" if how == "no value" else True}
 
 

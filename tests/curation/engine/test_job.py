@@ -102,17 +102,18 @@ def test_bad_clips_fail_alone_and_are_retried(tmp_path: Path, bikes: Path) -> No
         "raise": "ValueError: this clip is no good",
         "no value": "Could not convert",
         "error": "ItemError: nothing can be said of this clip",
+        "other name": "returned good, which trouble does not write",
     }
     dataset, cure = tmp_path / "dataset", tmp_path / "cured"
     trouble = {"how": ", ".join(reasons), "cured": str(cure)}
-    outcome = run(dataset, bikes, pipeline(whole={"copies": 5}, mean={}, trouble=trouble))
+    outcome = run(dataset, bikes, pipeline(whole={"copies": 6}, mean={}, trouble=trouble))
     assert_failed(dataset, reasons)
-    assert sum(summarise(outcome).failures.values()) == 3
+    assert sum(summarise(outcome).failures.values()) == 4
     cure.touch()
     means = parts(dataset, "annotations/mean")
     stored = ResolvedPipeline.from_dict(curation.Dataset(str(dataset)).description["pipeline"])
     outcome = Job(stored, str(dataset), HERE).retry()
-    assert outcome.work.missing == {"mean": 0, "trouble": 3}
+    assert outcome.work.missing == {"mean": 0, "trouble": 4}
     assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 5
     assert parts(dataset, "annotations/mean") == means
     assert not Job(stored, str(dataset), HERE).retry().work
