@@ -114,7 +114,7 @@ def test_bad_clips_fail_alone_and_are_retried(tmp_path: Path, bikes: Path) -> No
     stored = ResolvedPipeline.from_dict(curation.Dataset(str(dataset)).description["pipeline"])
     outcome = Job(stored, str(dataset), HERE).retry()
     assert outcome.work.missing == {"mean": 0, "trouble": 4}
-    assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 5
+    assert curation.Dataset(str(dataset)).clips()["fine"].to_pylist() == [True] * 6
     assert parts(dataset, "annotations/mean") == means
     assert not Job(stored, str(dataset), HERE).retry().work
 
