@@ -140,6 +140,7 @@ class Server:
 
 
 def measure_server(server: Server) -> None:
+    """Print how long the server takes to answer each question of the page."""
     first = _timed(lambda: server.ask("api/evaluate", {"rules": RULES}))
     columns = [next(iter(rule)) for rule in RULES]
     histograms = [_timed(lambda name=name: server.get(f"api/column?name={name}")) for name in columns]
@@ -160,6 +161,7 @@ def measure_server(server: Server) -> None:
 
 
 def measure_browser(server: Server) -> None:
+    """Print the time from a move of the handle to the new count on the screen, and the memory of the server."""
     try:
         from tests.chromium import REASON, chromium
     except ImportError:

@@ -50,9 +50,10 @@ def _version(package: str) -> str:
 def _ffmpeg() -> Iterator[Finding]:
     import av
     import imageio_ffmpeg
+    from av import library_versions
 
     missing = [name for name in DECODERS if name not in av.codecs_available]
-    libraries = ".".join(str(number) for number in av.library_versions["libavcodec"])
+    libraries = ".".join(str(number) for number in library_versions["libavcodec"])
     decoders = f"PyAV {av.__version__} (libavcodec {libraries}), decodes {', '.join(DECODERS)}"
     yield Finding("decoding", decoders if not missing else f"{decoders} but not: {', '.join(missing)}", not missing)
     encoder = "libx264" in av.codecs_available

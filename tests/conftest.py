@@ -8,17 +8,22 @@ import sys
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import fsspec
 import pytest
 from hypothesis import settings
 
 from curation.cli import main
+from tests.chromium import REASON, chromium
 from tests.material.builder import build
 from tests.material.recipes import Recipe
 from tests.material.sets import MATERIAL_CACHE, build_set
 from tests.material.sources import BIKES, TRAILER
 from tests.material.truth import Joined
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 # One thread per library: what is computed here is small, and threads of two test processes wait for each other.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -38,6 +43,16 @@ def trailer() -> Path:
 def bikes() -> Path:
     """Ten seconds of street scenes; hard cuts at frames 30, 76, 137, 187, 242 of 250."""
     return BIKES
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium; the test is skipped where there is none."""
+    pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
+    with chromium() as found:
+        if found is None:
+            pytest.skip(REASON)
+        yield found
 
 
 @pytest.fixture

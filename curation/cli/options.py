@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -54,3 +54,15 @@ SkipMissing = Annotated[
     bool, typer.Option("--skip-missing", help="Leave out rules over columns of stages that have not run.")
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print everything as JSON.")]
+Shards = Annotated[
+    list[str], typer.Argument(metavar="SHARDS…", help="Folders or URLs of packed shards.", show_default=False)
+]
+RecipeName = Annotated[
+    str, typer.Option("--recipe", "-r", metavar="NAME", help="Recipe of the config file.", show_default=False)
+]
+RecipeOverrides = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe; can be repeated."),
+]
+DeviceName = Literal["auto", "cpu", "cuda"]
+Device = Annotated[DeviceName, typer.Option(help="What to compute on; auto: a GPU where there is one.")]

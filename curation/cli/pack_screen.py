@@ -5,18 +5,16 @@ from __future__ import annotations
 import time
 from types import TracebackType
 
-from rich.console import Console
 from rich.filesize import decimal
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 from curation.cli.console import table_console
+from curation.cli.live_bar import LiveBar
 from curation.contact_sheet import clock
 from curation.shards.folder import INDEX, MANIFEST, WIDS
 from curation.shards.pack import Packed, PackWatcher
 from curation.shards.record import Shard
 
-LINE_EVERY_S = 30.0
 MOST_REASONS = 10
 
 
@@ -24,48 +22,33 @@ class PackScreen(PackWatcher):
     """A live bar on a terminal; a line every half minute elsewhere; nothing when ``quiet``."""
 
     def __init__(self, *, quiet: bool) -> None:
-        self.console = Console(stderr=True, quiet=quiet)
-        self.live = self.console.is_terminal and not quiet
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[note]}"),
-        )
-        self.bar = Progress(*columns, TimeElapsedColumn(), TimeRemainingColumn(), console=self.console)
-        self.task = self.bar.add_task("shards", total=None, note="")
+        self.bar = LiveBar("shards", quiet=quiet)
         self.total = self.count = self.num_bytes = 0
-        self.began = self.last_line = time.monotonic()
+        self.began = time.monotonic()
 
     def __enter__(self) -> PackScreen:
-        if self.live:
-            self.bar.start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self.live:
-            self.bar.stop()
+        self.bar.__exit__(kind, error, trace)
 
     def working(self, what: str) -> None:
-        self.console.print(f"[dim]{what} …[/dim]")
+        self.bar.working(what)
 
     def warned(self, message: str) -> None:
-        self.console.print(f"warning: {message}", markup=False, soft_wrap=True)
+        self.bar.warned(message)
 
     def planned(self, shards: int, samples: int) -> None:
+        self.bar.start(shards)
         self.total = shards
-        self.bar.update(self.task, total=shards)
 
     def done(self, shard: Shard, *, written: bool) -> None:
         self.count += 1
         self.num_bytes += shard.bytes * written
         note = f"{decimal(self.num_bytes)}, {decimal(int(self.num_bytes / (time.monotonic() - self.began)))}/s"
-        self.bar.update(self.task, completed=self.count, note=note)
-        if not self.live and time.monotonic() - self.last_line > LINE_EVERY_S:
-            self.last_line = time.monotonic()
-            self.console.print(f"{self.count}/{self.total} shards, {note}")
+        self.bar.update(self.count, f"{self.count}/{self.total} shards, {note}", total=self.total, note=note)
 
 
 def print_packed(packed: Packed, url: str) -> None:

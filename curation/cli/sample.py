@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from importlib import metadata
 from pathlib import Path
@@ -92,11 +90,12 @@ def command(
 
     Exit status: 0 all done; 2 the request cannot run.
     """
+    from curation.cli.model_errors import telling_model_errors
     from curation.cli.sample_options import command_of, extra_values, size_of, texts_of, updated
     from curation.cli.sample_screen import print_done, progress, warn, warn_of_cut_prompts
     from curation.errors import UserError
 
-    with _told():
+    with telling_model_errors():
         from models.diffusion.conditioning_image import read_image
         from models.diffusion.destinations import destinations
         from models.diffusion.device import choose_device
@@ -165,15 +164,3 @@ def command(
                 write_sidecar(target.sidecar, {"command": words, "versions": versions, **about}, overwrite=replaces)
     if not quiet:
         print_done(targets, look, trained, place, arithmetic)
-
-
-@contextmanager
-def _told() -> Iterator[None]:
-    """What the models say of a user's mistake is one line of ours."""
-    from curation.errors import UserError
-    from models.diffusion.errors import DiffusionError
-
-    try:
-        yield
-    except DiffusionError as error:
-        raise UserError(str(error)) from error

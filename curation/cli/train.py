@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curation.cli.options import Address, Config, Quiet, Verbose
+from curation.cli.options import (
+    Address,
+    Config,
+    Device,
+    DeviceName,
+    Quiet,
+    RecipeName,
+    RecipeOverrides,
+    Shards,
+    Verbose,
+)
 
 if TYPE_CHECKING:
     from models.diffusion.recipe import Recipe
@@ -19,24 +29,15 @@ INTERRUPTED = 130
 
 
 def command(
-    shards: Annotated[
-        list[str], typer.Argument(metavar="SHARDS…", help="Folders or URLs of packed shards.", show_default=False)
-    ],
-    recipe_name: Annotated[
-        str, typer.Option("--recipe", "-r", metavar="NAME", help="Recipe of the config file.", show_default=False)
-    ],
+    shards: Shards,
+    recipe_name: RecipeName,
     output: Annotated[
         Path,
         typer.Option("--output", "-o", metavar="DIR", help="Folder of checkpoints and the log.", show_default=False),
     ],
     config: Config = None,
-    overrides: Annotated[
-        list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="Override a value of the recipe; can be repeated."),
-    ] = None,
-    device: Annotated[
-        Literal["auto", "cpu", "cuda"], typer.Option(help="What to compute on; auto: a GPU where there is one.")
-    ] = "auto",
+    overrides: RecipeOverrides = None,
+    device: Device = "auto",
     address: Address = None,
     workers: Annotated[
         str | None,
@@ -54,28 +55,24 @@ def command(
 
     Exit status: 0 trained to the end; 2 the request cannot run; 130 stopped by Ctrl-C or SIGTERM, and saved.
     """
+    from curation.cli.model_errors import telling_model_errors
     from curation.config import load_config
     from curation.config.recipes import load_recipe
     from curation.errors import UserError
-    from models.diffusion.errors import DiffusionError
     from models.diffusion.recipe import Recipe
 
     if workers is not None and address is None:
         raise UserError("--workers: goes with --address; without a cluster, start processes with torchrun")
     recipe = load_recipe(load_config(config), recipe_name, Recipe, overrides or ())
-    try:
+    with telling_model_errors():
         if address is None:
             finished = _train_here(recipe, shards, output, device, quiet)
         else:
             finished = _train_on_ray(recipe, shards, output, device, address, workers, quiet, verbose)
-    except DiffusionError as error:
-        raise UserError(str(error)) from error
     raise typer.Exit(0 if finished else INTERRUPTED)
 
 
-def _train_here(
-    recipe: Recipe, shards: list[str], output: Path, device: Literal["auto", "cpu", "cuda"], quiet: bool
-) -> bool:
+def _train_here(recipe: Recipe, shards: list[str], output: Path, device: DeviceName, quiet: bool) -> bool:
     from curation.cli.train_screen import TrainScreen
     from models.diffusion.train.distributed import joined
     from models.diffusion.train.loop import train
@@ -90,7 +87,7 @@ def _train_on_ray(
     recipe: Recipe,
     shards: list[str],
     output: Path,
-    device: Literal["auto", "cpu", "cuda"],
+    device: DeviceName,
     address: str,
     workers: str | None,
     quiet: bool,

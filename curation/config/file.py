@@ -66,29 +66,17 @@ class PipelineEntry:
 
 
 @dataclass(frozen=True)
-class FilterEntry:
-    """A filter as it is written, and the document it stands in."""
+class Entry:
+    """A filter or a recipe as it is written, and the document it stands in. ``section``: the key around it."""
 
+    section: str
     name: str
     values: Mapping[str, Any]
     document: Document
 
     def place(self, keys: Keys = ()) -> str:
-        """``file:line`` of a key below this filter."""
-        return self.document.place(("filters", self.name, *keys))
-
-
-@dataclass(frozen=True)
-class RecipeEntry:
-    """A recipe as it is written, and the document it stands in."""
-
-    name: str
-    values: Mapping[str, Any]
-    document: Document
-
-    def place(self, keys: Keys = ()) -> str:
-        """``file:line`` of a key below this recipe."""
-        return self.document.place(("recipes", self.name, *keys))
+        """``file:line`` of a key below this entry."""
+        return self.document.place((self.section, self.name, *keys))
 
 
 @dataclass(frozen=True)
@@ -98,8 +86,8 @@ class ConfigFile:
 
     path: Path
     pipelines: Mapping[str, PipelineEntry]
-    filters: Mapping[str, FilterEntry]
-    recipes: Mapping[str, RecipeEntry]
+    filters: Mapping[str, Entry]
+    recipes: Mapping[str, Entry]
 
 
 def load_config(path: str | Path | None = None) -> ConfigFile:
@@ -147,6 +135,6 @@ def _read(path: Path) -> ConfigFile:
         raise UserError(f"{path}: should hold the sections pipelines, filters and recipes")
     spec = validated(FileSpec, data, name="", place=document.place)
     pipelines = {name: PipelineEntry(name, pipeline, document) for name, pipeline in spec.pipelines.items()}
-    filters = {name: FilterEntry(name, values, document) for name, values in spec.filters.items()}
-    recipes = {name: RecipeEntry(name, values, document) for name, values in spec.recipes.items()}
+    filters = {name: Entry("filters", name, values, document) for name, values in spec.filters.items()}
+    recipes = {name: Entry("recipes", name, values, document) for name, values in spec.recipes.items()}
     return ConfigFile(path, pipelines, filters, recipes)

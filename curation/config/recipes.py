@@ -7,14 +7,14 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
+from curation.config.ancestry import EXTENDS, ancestry
 from curation.config.document import Keys, parse
-from curation.config.file import ConfigFile, RecipeEntry
+from curation.config.file import ConfigFile, Entry
 from curation.config.overlay import OVERRIDE_PLACE, nearest_place, overlay
 from curation.config.validation import show, validated
 from curation.errors import UserError
 from curation.suggestions import did_you_mean
 
-EXTENDS = "extends"
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -31,7 +31,7 @@ def load_recipe(config: ConfigFile, name: str, model: type[Model], overrides: Se
         raise UserError(f'{config.path}: no recipe "{name}"{did_you_mean(name, config.recipes)}')
     values: dict[str, Any] = {}
     places: dict[Keys, str] = {}
-    for entry in _ancestry(config, name):
+    for entry in ancestry(config.recipes, name, _parent, "recipe"):
         overlay(values, {key: value for key, value in entry.values.items() if key != EXTENDS}, entry.place, places)
     for override in overrides:
         _override(override, values, places)
@@ -39,24 +39,13 @@ def load_recipe(config: ConfigFile, name: str, model: type[Model], overrides: Se
     return validated(model, values, name=name, place=lambda keys: nearest_place(places, keys, written))
 
 
-def _ancestry(config: ConfigFile, name: str) -> list[RecipeEntry]:
-    """The recipe and what it extends, the root first."""
-    found: list[RecipeEntry] = []
-    while True:
-        entry = config.recipes[name]
-        found.insert(0, entry)
-        parent = entry.values.get(EXTENDS)
-        if parent is None:
-            return found
-        where = f"{entry.place((EXTENDS,))}: {name}.{EXTENDS}"
-        if not isinstance(parent, str):
-            raise UserError(f"{where}: should be the name of a recipe, not {show(parent)}")
-        if parent not in config.recipes:
-            raise UserError(f'{where}: no recipe "{parent}"{did_you_mean(parent, set(config.recipes) - {name})}')
-        seen = [other.name for other in reversed(found)]
-        if parent in seen:
-            raise UserError(f"{where}: recipes extend each other in a circle: {' → '.join([*seen, parent])}")
-        name = parent
+def _parent(entry: Entry) -> str | None:
+    parent = entry.values.get(EXTENDS)
+    if parent is not None and not isinstance(parent, str):
+        raise UserError(
+            f"{entry.place((EXTENDS,))}: {entry.name}.{EXTENDS}: should be the name of a recipe, not {show(parent)}"
+        )
+    return parent
 
 
 def _override(text: str, values: dict[str, Any], places: dict[Keys, str]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from curation.config.ancestry import ancestry
 from curation.config.document import Keys, parse
 from curation.config.file import ConfigFile, PipelineEntry
 from curation.config.overlay import OVERRIDE_PLACE, nearest_place, overlay
@@ -31,7 +32,7 @@ def resolve_pipeline(config_file: ConfigFile, name: str, overrides: Sequence[str
         hint = did_you_mean(name, config_file.pipelines)
         raise UserError(f'{config_file.path}: no pipeline "{name}"{hint}')
     drafts: dict[str, _Draft] = {}
-    for entry in _ancestry(config_file, name):
+    for entry in ancestry(config_file.pipelines, name, lambda one: one.spec.extends, "pipeline", "pipelines."):
         _apply(entry, drafts)
     for override in overrides:
         _override(override, name, drafts)
@@ -100,25 +101,6 @@ class _Draft:
         if mistakes:
             raise UserError("\n".join(mistakes))
         return ResolvedStage(self.name, found, config, policy, use, self.place)
-
-
-def _ancestry(config_file: ConfigFile, name: str) -> list[PipelineEntry]:
-    """The pipeline and what it extends, the root first."""
-    entries: list[PipelineEntry] = []
-    while True:
-        entry = config_file.pipelines[name]
-        entries.insert(0, entry)
-        parent = entry.spec.extends
-        if parent is None:
-            return entries
-        where = f"{entry.place(('extends',))}: pipelines.{name}.extends"
-        if parent not in config_file.pipelines:
-            others = set(config_file.pipelines) - {name}
-            raise UserError(f'{where}: no pipeline "{parent}"{did_you_mean(parent, others)}')
-        seen = [other.name for other in reversed(entries)]
-        if parent in seen:
-            raise UserError(f"{where}: pipelines extend each other in a circle: {' → '.join([*seen, parent])}")
-        name = parent
 
 
 def _apply(entry: PipelineEntry, drafts: dict[str, _Draft]) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from curation.config.ancestry import ancestry
 from curation.config.document import Keys, parse
-from curation.config.file import ConfigFile, FilterEntry
+from curation.config.file import ConfigFile, Entry
 from curation.config.validation import validated
 from curation.errors import UserError
 from curation.filters.rule import ColumnRule, Filter, Rule, SqlRule
@@ -32,7 +33,14 @@ def load_filter(config: ConfigFile, name: str, overrides: Sequence[str] = ()) ->
         raise UserError(f'{config.path}: no filter "{name}"{did_you_mean(name, config.filters)}')
     drafts: list[_Draft] = []
     description = None
-    for entry, spec in _ancestry(config, name):
+    specs: dict[str, FilterSpec] = {}
+
+    def parent(entry: Entry) -> str | None:
+        specs[entry.name] = validated(FilterSpec, dict(entry.values), name=entry.name, place=entry.place)
+        return specs[entry.name].extends
+
+    for entry in ancestry(config.filters, name, parent, "filter"):
+        spec = specs[entry.name]
         drafts = _extended(drafts, _drafts(entry, spec), entry.name)
         description = spec.description if entry.name == name else description
     for override in overrides:
@@ -119,26 +127,7 @@ def _filter(name: str, drafts: Sequence[_Draft], description: str | None) -> Fil
     return Filter(name, tuple(rules), description)
 
 
-def _ancestry(config: ConfigFile, name: str) -> list[tuple[FilterEntry, FilterSpec]]:
-    """The filter and what it extends, the root first."""
-    found: list[tuple[FilterEntry, FilterSpec]] = []
-    while True:
-        entry = config.filters[name]
-        spec = validated(FilterSpec, dict(entry.values), name=name, place=entry.place)
-        found.insert(0, (entry, spec))
-        parent = spec.extends
-        if parent is None:
-            return found
-        where = f"{entry.place(('extends',))}: {name}.extends"
-        if parent not in config.filters:
-            raise UserError(f'{where}: no filter "{parent}"{did_you_mean(parent, set(config.filters) - {name})}')
-        seen = [other.name for other, _ in reversed(found)]
-        if parent in seen:
-            raise UserError(f"{where}: filters extend each other in a circle: {' → '.join([*seen, parent])}")
-        name = parent
-
-
-def _drafts(entry: FilterEntry, spec: FilterSpec) -> list[_Draft]:
+def _drafts(entry: Entry, spec: FilterSpec) -> list[_Draft]:
     return [_Draft.read(item, index, entry.place) for index, item in enumerate(spec.rules)]
 
 

@@ -99,8 +99,9 @@ def _rewrite(storage: Storage, name: str, gone: Collection[str]) -> ShardRecord 
                 values = json.loads(content)
                 seconds += values["duration_s"]
                 row.update({**numbers_of(values), **row})
-                if scrub(values, gone) != values:
-                    amended = to_json(scrub(values, gone))
+                scrubbed = scrub(values, gone)
+                if scrubbed != values:
+                    amended = to_json(scrubbed)
             if amended is content:
                 row[f"{extension}_offset"] = tar.copy(raw)
             else:

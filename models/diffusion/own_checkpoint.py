@@ -25,8 +25,8 @@ from models.diffusion.train.folder import (
     UNET,
     WEIGHTS_NAME,
     Checkpoint,
+    checkpoint_at,
     read_complete,
-    whole_checkpoints,
 )
 from models.diffusion.unet.config import UNetConfig
 from models.diffusion.unet.model import VideoUNet
@@ -152,18 +152,15 @@ def _trained(checkpoint: Checkpoint, weights: Path | float) -> OwnCheckpoint:
 
 
 def _checkpoint(path: Path) -> Checkpoint:
+    found = checkpoint_at(path)
+    if found is not None:
+        return found
     if (path / CHECKPOINTS).is_dir():
-        found = whole_checkpoints(path)
-        if not found:
-            raise DiffusionError(f"{path}: the training has not written a whole checkpoint yet")
-        return found[-1]
-    told = read_complete(path)
-    if told is None:
-        raise DiffusionError(
-            f"{path}: is no checkpoint, or not a whole one; give the output folder of a training, or one of its "
-            f"{CHECKPOINTS}/"
-        )
-    return Checkpoint(path, int(told["samples"]), int(told["steps"]))
+        raise DiffusionError(f"{path}: the training has not written a whole checkpoint yet")
+    raise DiffusionError(
+        f"{path}: is no checkpoint, or not a whole one; give the output folder of a training, or one of its "
+        f"{CHECKPOINTS}/"
+    )
 
 
 def _checkpoint_around(file: Path) -> Checkpoint:

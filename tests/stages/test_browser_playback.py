@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +9,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from stages.clipping import Clipping, ClippingConfig
-from tests.chromium import REASON, chromium
 from tests.material import sets
 from tests.material.recipes import Encoding
 from tests.stages.sources import index_of, source_video, true_transitions
@@ -37,14 +35,6 @@ video => new Promise((resolve, reject) => {
     video.play().catch(reject);
 })
 """
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        if found is None:
-            pytest.skip(REASON)
-        yield found
 
 
 @pytest.mark.parametrize(

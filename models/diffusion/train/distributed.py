@@ -12,7 +12,7 @@ from typing import Any, Literal
 import torch
 import torch.distributed as dist
 
-from models.diffusion.errors import DiffusionError
+from models.diffusion.device import choose_device
 
 Device = Literal["auto", "cpu", "cuda"]
 # A rank may wait this long for another one: validation and checkpoints of large models take minutes.
@@ -65,7 +65,7 @@ def joined(device: Device = "auto", given: torch.device | None = None) -> Iterat
         DiffusionError: a GPU is asked for and there is none, or fewer than processes on this machine.
     """
     local_rank = int(os.environ.get("LOCAL_RANK", 0))
-    chosen = given or _device(device, local_rank)
+    chosen = given or choose_device(device, local_rank)
     if chosen.type == "cuda":
         torch.cuda.set_device(chosen)
     mine = "RANK" in os.environ and not dist.is_initialized()
@@ -78,21 +78,3 @@ def joined(device: Device = "auto", given: torch.device | None = None) -> Iterat
         yield World(chosen, dist.get_rank(), dist.get_world_size(), control)
     if mine:
         dist.destroy_process_group()
-
-
-def _device(wanted: Device, local_rank: int) -> torch.device:
-    if wanted == "cpu":
-        return torch.device("cpu")
-    count = torch.cuda.device_count()
-    if not count:
-        if wanted == "cuda":
-            raise DiffusionError(
-                "--device cuda: PyTorch finds no GPU here; see `curation doctor`, or train on the CPU with --device cpu"
-            )
-        return torch.device("cpu")
-    if local_rank >= count:
-        raise DiffusionError(
-            f"{local_rank + 1} or more processes were started on this machine and it has {count} GPUs: "
-            f"start at most {count} (torchrun --nproc-per-node {count})"
-        )
-    return torch.device("cuda", local_rank)

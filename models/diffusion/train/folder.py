@@ -75,6 +75,14 @@ def whole_checkpoints(output: Path) -> list[Checkpoint]:
     return sorted(found, key=lambda checkpoint: checkpoint.samples)
 
 
+def checkpoint_at(path: Path) -> Checkpoint | None:
+    """The whole checkpoint in this folder, or the newest one of this output folder; None where there is none."""
+    told = read_complete(path)
+    if told is not None:
+        return Checkpoint(path, int(told["samples"]), int(told["steps"]))
+    return next(reversed(whole_checkpoints(path)), None)
+
+
 def read_complete(path: Path) -> dict[str, Any] | None:
     """What complete.json says; None where the checkpoint is not whole.
 

@@ -18,8 +18,7 @@ from models.diffusion.train.folder import (
     CONFIG_NAME,
     UNET,
     Checkpoint,
-    read_complete,
-    whole_checkpoints,
+    checkpoint_at,
 )
 from models.diffusion.train.settings import StartSettings
 from models.diffusion.unet.inflate import config_of_image_unet, fill
@@ -80,15 +79,10 @@ def buckets_at_start(start: StartSettings, conditioning: ConditioningSettings) -
 
 def _own(path: Path) -> Checkpoint | None:
     """A checkpoint of this trainer, or the newest of an output folder."""
-    told = read_complete(path)
-    if told is not None:
-        return Checkpoint(path, int(told["samples"]), int(told["steps"]))
-    if (path / CHECKPOINTS).is_dir():
-        checkpoints = whole_checkpoints(path)
-        if not checkpoints:
-            raise DiffusionError(f"start.checkpoint: {path}: holds no whole checkpoint")
-        return checkpoints[-1]
-    return None
+    found = checkpoint_at(path)
+    if found is None and (path / CHECKPOINTS).is_dir():
+        raise DiffusionError(f"start.checkpoint: {path}: holds no whole checkpoint")
+    return found
 
 
 def _read(folder: Path) -> dict[str, torch.Tensor]:

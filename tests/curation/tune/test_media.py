@@ -49,7 +49,7 @@ def test_what_is_no_range_asks_for_the_whole_file(header: str | None) -> None:
     assert byte_range(header, 10) is None
 
 
-def _check(client: TestClient, content: bytes) -> None:
+def _assert_served(client: TestClient, content: bytes) -> None:
     whole = client.get(f"/media/{CLIP}")
     assert (whole.status_code, whole.content) == (200, content)
     assert whole.headers["content-type"] == "video/mp4"
@@ -73,12 +73,15 @@ def _check(client: TestClient, content: bytes) -> None:
 
 
 def test_local_media(client: TestClient, playable: Path) -> None:
-    _check(client, (playable / f"media/v0/v00/{CLIP}.mp4").read_bytes())
+    _assert_served(client, (playable / f"media/v0/v00/{CLIP}.mp4").read_bytes())
+    assert client.get("/media/../dataset.json").status_code == 404
 
 
 def test_media_on_an_object_store(client_of: Client, s3_bucket: str, tmp_path: Path) -> None:
     storage = write_playable_dataset(f"{s3_bucket}/dataset", tmp_path)
-    _check(client_of(url=f"{s3_bucket}/dataset"), storage.read_bytes(f"media/v0/v00/{CLIP}.mp4"))
+    client = client_of(url=f"{s3_bucket}/dataset")
+    _assert_served(client, storage.read_bytes(f"media/v0/v00/{CLIP}.mp4"))
+    assert client.get(f"/media/{'f' * 32}").status_code == 404
 
 
 def test_clips_without_a_file_or_a_picture(client_of: Client, dataset: Path) -> None:

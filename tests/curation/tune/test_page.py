@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.chromium import REASON, chromium
 from tests.curation.tune.conftest import YAML
 from tests.curation.tune.server import TuneProcess
 
@@ -17,14 +16,6 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
 
 pytest.importorskip("playwright", reason="playwright is not installed: pip install playwright")
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with chromium() as found:
-        if found is None:
-            pytest.skip(REASON)
-        yield found
 
 
 @pytest.fixture(scope="module")
@@ -185,6 +176,7 @@ def test_values_are_checked(page: Page) -> None:
     _wait_for_kept(page, "15")
     card.get_by_role("checkbox", name="Apply the rule over label").uncheck()
     _wait_for_kept(page, "23")
+    assert not page.get_by_role("checkbox", name="Keep dog").is_checked()
 
 
 def test_save_reload_compare(page: Page, server: TuneProcess) -> None:
