@@ -15,9 +15,10 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import count, islice
 from pathlib import Path
 from statistics import median
 
@@ -68,8 +69,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         rng = np.random.default_rng(0)
-        media = [rng.bytes(int(options.megabytes * 1e6)) for _ in range(options.clips)]
-        storage = dataset(folder / "dataset", media)
+        clip_bytes = int(options.megabytes * 1e6)
+        storage = dataset(folder / "dataset", (rng.bytes(clip_bytes) for _ in range(options.clips)))
+        total = clip_bytes * options.clips
         size = ShardSize(samples=-(-options.clips // options.shards))
         print(f"{options.clips} clips of {options.megabytes:g} MB into {options.shards} shards, medians\n")
         print("| | MB/s | CPU s per GB | against the loop |\n| --- | --- | --- | --- |")
@@ -77,13 +79,13 @@ def main() -> None:
             "`webdataset.TarWriter` loop": lambda: plain(storage, folder / "out", size),
             "`curation pack --workers 1`": lambda: pack(storage, folder / "out", size, 1),
         }
-        compare(ways, folder / "out", sum(map(len, media)), options.repeat)
+        compare(ways, folder / "out", total, options.repeat)
         began = time.monotonic()
         execution.RAY_BYTES = 0  # however little there is to do
         with ray_session(None):
             print(f"\nStarting Ray: {time.monotonic() - began:.1f} s. On it:\n\n| workers | MB/s | against one |")
             print("| --- | --- | --- |")
-            grow(lambda workers: pack(storage, folder / "out", size, workers), folder, sum(map(len, media)), options)
+            grow(lambda workers: pack(storage, folder / "out", size, workers), folder, total, options)
             if options.transcode:
                 print("\nTranscoding, seconds of video per second:\n\n| workers | × real time | against one |")
                 print("| --- | --- | --- |")
@@ -151,15 +153,19 @@ def pack(storage: Storage, output: Path, size: ShardSize, workers: int, transcod
     Packer(storage, Storage(str(output)), read_selection(storage, "all"), wanted).pack(workers=workers)
 
 
-def dataset(folder: Path, media: list[bytes]) -> Storage:
+def dataset(folder: Path, media: Iterable[bytes]) -> Storage:
     """A dataset with these files as its clips, each with a caption and a score."""
     storage = Storage(str(folder))
     folder.mkdir()
     scratch, clip_ids = folder / "scratch.mp4", []
-    for start in range(0, len(media), CLIPS_PER_VIDEO):
-        video = SourceVideo(f"{start:032x}", f"/v/{start}.mp4", scratch, folder)
+    waiting = iter(media)
+    for number in count():
+        of_video = list(islice(waiting, CLIPS_PER_VIDEO))
+        if not of_video:
+            break
+        video = SourceVideo(f"{number:032x}", f"/v/{number}.mp4", scratch, folder)
         rows = []
-        for index, data in enumerate(media[start : start + CLIPS_PER_VIDEO]):
+        for index, data in enumerate(of_video):
             scratch.write_bytes(data)
             at = 1000 * index
             clip = WrittenClip(

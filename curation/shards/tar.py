@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import tarfile
+from collections import deque
 from concurrent.futures import Future, ThreadPoolExecutor
 from types import TracebackType
 from typing import BinaryIO
 
 END = bytes(2 * tarfile.BLOCKSIZE)
 WRITE_BYTES = 2**20
+# Writes that the hash may be behind: enough that neither waits for the other's every hitch.
+HASHES_BEHIND = 4
 
 
 class TarWriter:
@@ -25,7 +28,7 @@ class TarWriter:
         self._num_pending = 0
         self._hash = hashlib.sha256()
         self._thread = ThreadPoolExecutor(1)
-        self._hashing: Future[None] | None = None
+        self._hashing: deque[Future[None]] = deque()
         self.num_bytes = 0
         self.sha256 = ""
 
@@ -74,9 +77,9 @@ class TarWriter:
 
     def _write(self) -> None:
         pieces, self._pending, self._num_pending = self._pending, [], 0
-        if self._hashing is not None:
-            self._hashing.result()
-        self._hashing = self._thread.submit(self._update, pieces)
+        if len(self._hashing) >= HASHES_BEHIND:
+            self._hashing.popleft().result()
+        self._hashing.append(self._thread.submit(self._update, pieces))
         self._stream.writelines(pieces)
 
     def _update(self, pieces: list[bytes]) -> None:

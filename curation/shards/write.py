@@ -29,6 +29,7 @@ from curation.shards.transcode import PackedMedia, Transcode, transcode
 FORMAT = 1
 # Threads that read and verify clips ahead of the one that writes. More than one on local disk only get in its way.
 READERS_LOCAL, READERS_REMOTE = 1, 16
+READ_AHEAD = 3  # clips that wait to be written besides
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -158,12 +159,12 @@ def _npy(values: Sequence[float]) -> bytes:
 
 
 def _ahead(function: Callable[[Item], Result], items: Iterable[Item], threads: int) -> Iterator[Result]:
-    """``map`` in order, by so many threads, which are up to one item each ahead of the consumer."""
+    """``map`` in order, by so many threads, which are up to one item each and `READ_AHEAD` ahead of the consumer."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(threads) as pool:
         for item in items:
             waiting.append(pool.submit(function, item))
-            if len(waiting) > threads:
+            if len(waiting) >= threads + READ_AHEAD:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
