@@ -99,7 +99,7 @@ class InProcess:
         except UserError:
             raise
         except (DiskFullError, DeviceLostError) as error:
-            raise UserError(f"{error}; the same command goes on where this one ended") from error
+            raise UserError(str(error)) from error
         except Exception as error:
             if self.verbose:
                 raise

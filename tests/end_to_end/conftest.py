@@ -6,7 +6,8 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -35,21 +36,27 @@ def curation(
     )
 
 
+@contextmanager
+def once_for_all(name: str, factory: pytest.TempPathFactory) -> Iterator[tuple[Path, bool]]:
+    """A folder that all test processes share, and whether it is to be filled: only the first one does."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    folder.mkdir(exist_ok=True)
+    with FileLock(folder.with_suffix(".lock")):
+        done = folder / "done"
+        yield folder, not done.exists()
+        done.touch()
+
+
 @pytest.fixture(scope="session")
 def trailer_dataset(trailer: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """`quickstart` on the sample video, as the README runs it: once for all test processes. Do not write to it."""
-    shared = (
-        tmp_path_factory.getbasetemp().parent if "PYTEST_XDIST_WORKER" in os.environ else tmp_path_factory.getbasetemp()
-    )
-    dataset, done = shared / "trailer" / "dataset", shared / "trailer" / "done"
-    done.parent.mkdir(exist_ok=True)
-    with FileLock(shared / "trailer.lock"):
-        if not done.exists():
-            ran = curation("run", trailer, "-o", dataset, timeout=280)
+    with once_for_all("trailer", tmp_path_factory) as (folder, to_be_filled):
+        if to_be_filled:
+            ran = curation("run", trailer, "-o", folder / "dataset", timeout=280)
             assert ran.returncode == 0, ran.stderr
             assert "Look at" in ran.stdout
-            done.touch()
-    return dataset
+    return folder / "dataset"
 
 
 @dataclass(frozen=True)
@@ -63,13 +70,15 @@ class Uninterrupted:
 
 @pytest.fixture(scope="session")
 def uninterrupted(tmp_path_factory: pytest.TempPathFactory, bikes: Path) -> Uninterrupted:
-    """The pipeline `quick` over three short videos."""
-    folder = tmp_path_factory.mktemp("uninterrupted")
-    videos = folder / "videos"
-    videos.mkdir()
-    shutil.copy(bikes, videos / "bikes.mp4")
-    write_sample(videos / "h264.mp4")
-    write_sample(videos / "hevc.mp4", HEVC)
-    done = curation("run", videos, "-o", folder / "dataset", *QUICK)
-    assert done.returncode == 0, done.stderr
-    return Uninterrupted((videos,), folder / "dataset", done.stdout)
+    """The pipeline `quick` over three short videos: once for all test processes. Do not write to it."""
+    with once_for_all("uninterrupted", tmp_path_factory) as (folder, to_be_filled):
+        videos, printed = folder / "videos", folder / "printed.txt"
+        if to_be_filled:
+            videos.mkdir()
+            shutil.copy(bikes, videos / "bikes.mp4")
+            write_sample(videos / "h264.mp4")
+            write_sample(videos / "hevc.mp4", HEVC)
+            ran = curation("run", videos, "-o", folder / "dataset", *QUICK)
+            assert ran.returncode == 0, ran.stderr
+            printed.write_text(ran.stdout)
+    return Uninterrupted((videos,), folder / "dataset", printed.read_text())

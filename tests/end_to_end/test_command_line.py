@@ -18,8 +18,9 @@ from tests.end_to_end.conftest import QUICK, Uninterrupted, curation
 from tests.material.inputs import write_sample
 
 
-def test_a_second_run_has_nothing_to_do(uninterrupted: Uninterrupted) -> None:
-    done = curation("run", *uninterrupted.inputs, "-o", uninterrupted.dataset, *QUICK)
+def test_a_second_run_has_nothing_to_do(uninterrupted: Uninterrupted, tmp_path: Path) -> None:
+    dataset = shutil.copytree(uninterrupted.dataset, tmp_path / "dataset")
+    done = curation("run", *uninterrupted.inputs, "-o", dataset, *QUICK)
     assert done.returncode == 0
     assert "Nothing to do: all 3 videos" in done.stdout
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
@@ -15,7 +16,6 @@ import duckdb
 from curation.dataset.entry import read_entry
 from curation.dataset.storage import Storage
 from tests.end_to_end.conftest import curation
-from tests.end_to_end.processes import marked, wait_for_end
 from tests.models.chat_server import ChatServer, serving
 
 CLIPS, BATCH, KILLED_AT = 24, 4, 10
@@ -53,15 +53,14 @@ def test_no_clip_is_captioned_twice_and_none_is_missing(tmp_path: Path, bikes: P
             "run.concurrency": 1,
         }
         given = [f"--set=caption_merge.{name}={value}" for name, value in settings.items()]
-        command = ["annotate", str(dataset), "--stage", "caption_merge", "--quiet", *given]
-        environment = {**marked(), **REPOSITORY}
+        command = ["annotate", str(dataset), "--stage", "caption_merge", "--quiet", "--in-process", *given]
+        environment = {**os.environ, **REPOSITORY}
         run = subprocess.Popen([str(Path(sys.executable).parent / "curation"), *command], env=environment)
         while sum(asked(server).values()) < KILLED_AT:
             assert run.poll() is None, "it ended before it could be killed"
             time.sleep(0.05)
         run.send_signal(signal.SIGKILL)
         run.wait()
-        wait_for_end(environment)
         captioned = journaled(dataset)
         before = asked(server)
         assert BATCH <= len(captioned) < CLIPS
