@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import Annotated
 
@@ -88,6 +89,6 @@ def main() -> None:
         if message:
             print(f"error: {message}; see {command} --help", file=sys.stderr)
         sys.exit(2)
-    if status == INTERRUPTED:
+    if status == INTERRUPTED and os.environ.get("RANK", "0") == "0":
         print("stopped; the same command goes on where this one ended", file=sys.stderr)
     sys.exit(status)

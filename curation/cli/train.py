@@ -59,12 +59,14 @@ def command(
     from curation.config import load_config
     from curation.config.recipes import load_recipe
     from curation.errors import UserError
+    from models.diffusion.output import refuse_unwritable
     from models.diffusion.recipe import Recipe
 
     if workers is not None and address is None:
         raise UserError("--workers: goes with --address; without a cluster, start processes with torchrun")
     recipe = load_recipe(load_config(config), recipe_name, Recipe, overrides or ())
     with telling_model_errors():
+        refuse_unwritable(output)
         if address is None:
             finished = _train_here(recipe, shards, output, device, quiet)
         else:
@@ -76,8 +78,11 @@ def _train_here(recipe: Recipe, shards: list[str], output: Path, device: DeviceN
     from curation.cli.train_screen import TrainScreen
     from models.diffusion.train.distributed import joined
     from models.diffusion.train.loop import train
+    from models.diffusion.train.stopping import StopRequest
 
     with TrainScreen(quiet=quiet or os.environ.get("RANK", "0") != "0") as screen, joined(device) as world:
+        if world.is_main:
+            StopRequest(output).forget()
         if device == "auto" and world.device.type == "cpu":
             screen.warned("no GPU here: training on the CPU; --device cpu says that this is meant")
         return train(recipe, shards, output, world, screen)

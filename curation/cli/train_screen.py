@@ -38,7 +38,8 @@ class TrainScreen(Watcher):
         self.bar.start(steps, state.steps)
 
     def stepped(self, state: TrainState) -> None:
-        self.bar.update(state.steps, f"step {state.steps}/{self.steps}, {self.note}", note=self.note)
+        line = ", ".join(part for part in (f"step {state.steps}/{self.steps}", self.note) if part)
+        self.bar.update(state.steps, line, note=self.note)
 
     def logged(self, record: Mapping[str, Any]) -> None:
         if record["event"] == "train":

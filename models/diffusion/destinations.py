@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from models.diffusion.errors import DiffusionError
-from models.diffusion.output import Format, refuse_existing
+from models.diffusion.output import Format, refuse_existing, refuse_unwritable
 from models.diffusion.request import Request
 
 
@@ -39,6 +39,7 @@ def destinations(
     Raises:
         DiffusionError: one file for several videos, another kind than asked for, or something is there already.
     """
+    refuse_unwritable(output)
     named = _format_of(output)
     if named is None:
         form = form or "mp4"

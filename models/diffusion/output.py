@@ -33,6 +33,8 @@ _MP4 = {"movflags": "+faststart", "fflags": "+bitexact"}
 _GIF_UNITS_PER_SECOND = 100
 _PICTURE = re.compile(r"\d{5,}\.png")
 _SHORTEST_IN_GIF = 2
+# What `Path` makes of s3://bucket/name.
+_URL = re.compile(r"[a-z][a-z0-9+.-]+:/")
 
 
 def to_frames(pixels: Tensor) -> Frames:
@@ -86,6 +88,21 @@ def refuse_existing(path: Path) -> None:
     """
     if path.exists() or path.is_symlink():
         raise DiffusionError(f"{path}: is there already; give another --output, or --overwrite")
+
+
+def refuse_unwritable(path: Path) -> None:
+    """Say that nothing can be written there, before the work that would be lost.
+
+    Raises:
+        DiffusionError: it is a URL, or a folder on the way is a file or may not be written to.
+    """
+    if _URL.match(str(path)):
+        raise DiffusionError(f"{path}: is a URL; write to a folder of this machine, and copy it from there")
+    there = next(parent for parent in (path, *path.absolute().parents) if parent.exists())
+    if path != there and not there.is_dir():
+        raise DiffusionError(f"{path}: {there} is a file")
+    if not os.access(there, os.W_OK):
+        raise DiffusionError(f"{path}: {there} may not be written to")
 
 
 def _publish(path: Path, write: Callable[[Path], object], *, overwrite: bool) -> None:

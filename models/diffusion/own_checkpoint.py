@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -25,7 +24,9 @@ from models.diffusion.train.folder import (
     UNET,
     WEIGHTS_NAME,
     Checkpoint,
+    checked_digest,
     checkpoint_at,
+    digest_of,
     read_complete,
 )
 from models.diffusion.unet.config import UNetConfig
@@ -111,10 +112,7 @@ class OwnCheckpoint:
             files = [one.path for one in find_snapshots(self.snapshots) if one.samples <= self.checkpoint.samples]
             return {**place, "ema": self.weights, "sha256": {file.name: digest_of(file) for file in files}}
         name = self.weights.relative_to(self.checkpoint.path).as_posix()
-        digest = digest_of(self.weights)
-        if self.told.get("sha256", {}).get(name) != digest:
-            raise DiffusionError(f"{self.weights}: is not the file that was written (SHA-256 differs); restore it")
-        return {**place, "weights": name, "sha256": digest}
+        return {**place, "weights": name, "sha256": checked_digest(self.checkpoint, name)}
 
     def _state(self) -> dict[str, Tensor]:
         if isinstance(self.weights, Path):
@@ -192,16 +190,3 @@ def _number(text: str) -> float | None:
         return float(text)
     except ValueError:
         return None
-
-
-def digest_of(path: Path) -> str:
-    """SHA-256 of a file.
-
-    Raises:
-        DiffusionError: it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise DiffusionError(f"{path}: cannot be read: {error.strerror}") from error

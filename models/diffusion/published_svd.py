@@ -11,8 +11,9 @@ from torch import Tensor
 
 from models.diffusion.conditioning import Conditioning
 from models.diffusion.errors import DiffusionError
-from models.diffusion.own_checkpoint import RAW, digest_of
+from models.diffusion.own_checkpoint import RAW
 from models.diffusion.recipe import Recipe
+from models.diffusion.train.folder import digest_of
 from models.diffusion.unet.config import UNetConfig
 from models.diffusion.unet.model import VideoUNet
 from models.diffusion.unet.weight_files import CONFIG, read_json

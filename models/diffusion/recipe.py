@@ -68,6 +68,10 @@ class Recipe(BaseModel):
             raise ValueError(f"conditioning.extra: {', '.join(sorted(missing))} must stand in data.extra too")
         if self.validation.prompts and (self.conditioning.context == "image" or self.conditioning.frame is not None):
             raise ValueError("validation.prompts: a model that begins with a picture cannot be shown by captions alone")
+        bucket = self.validation.motion_bucket
+        known = self.conditioning.motion_buckets if self.conditioning.motion_bucket else 0
+        if bucket is not None and bucket >= known:
+            raise ValueError(f"validation.motion_bucket: {bucket} is none of the {known} buckets of conditioning")
         return self
 
     def unet_config(self, channels: int, context_width: int) -> UNetConfig:

@@ -18,7 +18,7 @@ from models.diffusion.schedules import karras
 class SamplingSettings(BaseModel):
     """How videos are sampled. Defaults: Stable Video Diffusion (arXiv 2311.15127, appendix D) for 14 frames."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     sampler: Literal["euler", "heun", "dpmpp_2m"] = Field("euler", description="how the ODE is solved")
     steps: int = Field(25, ge=1, le=1000, description="noise levels at which the network is evaluated (heun: twice)")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import os
 from collections import OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -16,6 +18,21 @@ from models.diffusion.data.errors import DataError
 ASIDE = ".aside-"
 _MOST_OPEN = 256
 _LONGEST_READ = 1 << 20
+
+
+# Libraries that speak to object stores, and have errors of their own.
+_DRIVERS = frozenset({"botocore", "aiobotocore", "aiohttp", "google", "gcsfs", "azure", "adlfs"})
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Raises OSError for every way in which a store cannot be reached."""
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, OSError) or type(error).__module__.partition(".")[0] not in _DRIVERS:
+            raise
+        raise OSError(" ".join(str(error).split())) from error
 
 
 class Files:
@@ -53,10 +70,16 @@ class Files:
 
     def read_all(self, name: str) -> bytes:
         """The content of a file. Raises FileNotFoundError or another OSError."""
-        return Path(self.path(name)).read_bytes() if self.is_local else bytes(self.fs.cat_file(self.path(name)))
+        if self.is_local:
+            return Path(self.path(name)).read_bytes()
+        with _told():
+            return bytes(self.fs.cat_file(self.path(name)))
 
     def exists(self, name: str) -> bool:
-        return os.path.exists(self.path(name)) if self.is_local else bool(self.fs.exists(self.path(name)))
+        if self.is_local:
+            return os.path.exists(self.path(name))
+        with _told():
+            return bool(self.fs.exists(self.path(name)))
 
     def sizes(self) -> dict[str, int]:
         """Bytes of the files directly in the folder, by name."""
@@ -64,7 +87,8 @@ class Files:
             with os.scandir(self.root) as entries:
                 return {entry.name: entry.stat().st_size for entry in entries if entry.is_file()}
         try:
-            found = self.fs.ls(self.root, detail=True)
+            with _told():
+                found = self.fs.ls(self.root, detail=True)
         except FileNotFoundError:
             return {}
         return {str(one["name"]).rsplit("/", 1)[1]: int(one["size"]) for one in found if one["type"] == "file"}
@@ -76,11 +100,11 @@ class Files:
             EOFError: the file ends before.
             OSError: it cannot be read.
         """
-        data = (
-            os.pread(self._handle(name), size, offset)
-            if self.is_local
-            else bytes(self.fs.cat_file(self.path(name), start=offset, end=offset + size))
-        )
+        if self.is_local:
+            data = os.pread(self._handle(name), size, offset)
+        else:
+            with _told():
+                data = bytes(self.fs.cat_file(self.path(name), start=offset, end=offset + size))
         while len(data) < size:
             more = os.pread(self._handle(name), size - len(data), offset + len(data)) if self.is_local else b""
             if not more:
@@ -99,12 +123,14 @@ class Files:
         if self.is_local:
             os.replace(local, self.path(name))
         else:
-            self.fs.put_file(str(local), self.path(name))
+            with _told():
+                self.fs.put_file(str(local), self.path(name))
 
     def write(self, name: str, data: bytes) -> None:
         """Publish a small file."""
         if not self.is_local:
-            self.fs.pipe_file(self.path(name), data)
+            with _told():
+                self.fs.pipe_file(self.path(name), data)
             return
         aside = Path(self.path(f"{ASIDE}{os.getpid()}-{name}"))
         try:

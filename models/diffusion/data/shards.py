@@ -62,6 +62,7 @@ class Shards:
         self.manifests: list[dict[str, Any]] = [told for told, _ in manifests]
         self.manifest_hashes: list[str] = [digest for _, digest in manifests]
         self.extra = tuple(dict.fromkeys((*extra, MOTION)))
+        self.columns: list[str] = []  # of numbers, in any index
         tables = [self._table(number) for number in range(len(self.folders))]
         self.starts = np.cumsum([0, *(table.num_rows for table in tables)])
         table = pa.concat_tables(tables, promote_options="permissive").combine_chunks()
@@ -71,7 +72,7 @@ class Shards:
         self._shard = np.asarray(shard.indices)
         self._places = {name: table[name].to_numpy() for name in _MEMBERS}
         self.facts = {name: _floats(table, name) for name in _FACTS}
-        self.numbers = {name: _floats(table, name) for name in self.extra}
+        self.numbers = {name: _floats(table, name if name in self.columns else "") for name in self.extra}
 
     def __len__(self) -> int:
         return len(self._keys)
@@ -141,7 +142,10 @@ class Shards:
         place = f"{files.url}/{INDEX}"
         try:
             data = files.read_all(INDEX)
-            known = pq.read_schema(io.BytesIO(data)).names
+            schema = pq.read_schema(io.BytesIO(data))
+            numbers = [one.name for one in schema if pa.types.is_floating(one.type) or pa.types.is_integer(one.type)]
+            self.columns = list(dict.fromkeys((*self.columns, *numbers)))
+            known = [*numbers, *({"key", "shard"} & set(schema.names))]
             missing = [name for name in ("key", "shard", *_MEMBERS, *_FACTS) if name not in known]
             if missing:
                 raise DataError(f"{place}: has no column {missing[0]}; {_PACK_AGAIN}")
@@ -151,8 +155,10 @@ class Shards:
             table = pq.read_table(io.BytesIO(data), columns=chosen)
         except FileNotFoundError as error:
             raise DataError(f"{place}: is missing; {_PACK_AGAIN}") from error
-        except (OSError, pa.ArrowException) as error:
-            raise DataError(f"{place}: cannot be read: {_reason(error)}; {_PACK_AGAIN}") from error
+        except pa.ArrowException as error:
+            raise DataError(f"{place}: cannot be read as an index: {_reason(error)}; {_PACK_AGAIN}") from error
+        except OSError as error:
+            raise DataError(f"{place}: cannot be read: {_reason(error)}") from error
         shards = {one["name"]: one for one in manifest["shards"]}
         if table.num_rows != manifest["counts"]["samples"] or not set(table["shard"].unique().to_pylist()) <= set(
             shards
@@ -175,7 +181,9 @@ def _manifest(files: Files) -> tuple[dict[str, Any], str]:
         version, _, _ = told["format_version"], told["shards"], told["counts"]["samples"]
     except (FileNotFoundError, NotADirectoryError) as error:
         raise DataError(f"{files.url}: no whole shards; write them with: curation pack") from error
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except OSError as error:
+        raise DataError(f"{place}: cannot be read: {_reason(error)}") from error
+    except (ValueError, KeyError, TypeError) as error:
         raise DataError(
             f"{place}: cannot be read as the manifest of shards: {_reason(error)}; {_PACK_AGAIN}"
         ) from error

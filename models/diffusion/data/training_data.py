@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Generator, Iterator, Sequence
+from difflib import get_close_matches
 
 import numpy as np
 import torch
@@ -66,11 +67,10 @@ class TrainingData:
             )
         self._shards = Shards(shards, settings.extra)
         self._check_captions()
+        self._check_extra()
         self._buckets = sort_clips(self._shards, settings)
         if not self._buckets.training:
-            raise DataError(
-                f"{', '.join(shards)}: no clip can be trained on: {_left_out(self._buckets) or 'it is empty'}"
-            )
+            raise DataError(f"{', '.join(shards)}: no clip can be trained on: {_nothing(self._buckets)}")
         self._latents, self._source = self._find_latents(encoders)
         self._reader = SampleReader(self._shards, settings, seed, self._latents)
         self._running: list[Generator[Batch]] = []
@@ -195,6 +195,15 @@ class TrainingData:
                     there = ", ".join(sorted(known.get(WEIGHTS) or {})) or "none"
                     raise DataError(f"data.captions: {folder.url} has no caption {name!r}; it has: {there}")
 
+    def _check_extra(self) -> None:
+        """So is a column that none has; the usual ones are missing where their stages did not run."""
+        usual = DataSettings().extra
+        for name in self._settings.extra:
+            if name not in self._shards.columns and name not in usual:
+                near = get_close_matches(name, self._shards.columns, 1)
+                hint = f'; did you mean "{near[0]}"?' if near else f"; it has: {', '.join(self._shards.columns)}"
+                raise DataError(f"data.extra: {self._shards.folders[0].url} has no numbers {name!r}{hint}")
+
     def _find_latents(self, encoders: Encoders | None) -> tuple[list[Latents] | None, str]:
         """The cached latents of every folder, or None to decode; and why, in words."""
         settings = self._settings
@@ -216,6 +225,13 @@ class TrainingData:
         folders = [latents_folder(files, one) for files, one in zip(self._shards.folders, facts, strict=True)]
         found = [Latents(folder, self._shards.keys_of(number)) for number, folder in enumerate(folders)]
         return found, f"latents from {', '.join(folder.url for folder in folders)}"
+
+
+def _nothing(buckets: Buckets) -> str:
+    """Why no clip is left to train on."""
+    held = sum(len(bucket.rows) for bucket in buckets.held_out)
+    parts = (f"{held:,} held out (data.held_out)" if held else "", _left_out(buckets))
+    return "; ".join(part for part in parts if part) or "it is empty"
 
 
 def _left_out(buckets: Buckets) -> str:

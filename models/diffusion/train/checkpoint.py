@@ -38,8 +38,10 @@ from models.diffusion.train.folder import (
     WEIGHTS_NAME,
     Checkpoint,
     begin,
+    checked_digest,
     prune,
     publish,
+    read_complete,
     writing,
 )
 from models.diffusion.train.parallel import unwrapped, whole_on_cpu
@@ -47,6 +49,7 @@ from models.diffusion.train.state import TrainState
 from models.diffusion.train.writing import SaveError, check, on_main, reason
 
 _OPTIMIZER = "optimizer"
+_METADATA = ".metadata"  # as torch.distributed.checkpoint calls it
 
 
 @dataclass(frozen=True)
@@ -145,6 +148,8 @@ def restore(training: Training, checkpoint: Checkpoint, world: World) -> None:
             key: _sharded_like(value, saved.get(key)) for key, value in training.ema.weights(name).items()
         }
     training.ema.load_state_dict(averages)
+    if not (checkpoint.state / _METADATA).is_file():
+        raise DiffusionError(f"{checkpoint.state}: the optimizer's state is not there ({_METADATA} is missing)")
     state = {_OPTIMIZER: get_optimizer_state_dict(training.network, training.optimizer)}
     alone = world.control is None
     try:
@@ -154,6 +159,24 @@ def restore(training: Training, checkpoint: Checkpoint, world: World) -> None:
         raise DiffusionError(f"{checkpoint.state}: the optimizer's state cannot be read: {reason(error)}") from error
     set_optimizer_state_dict(training.network, training.optimizer, state[_OPTIMIZER])
     training.state.samples, training.state.steps = checkpoint.samples, checkpoint.steps
+
+
+def verify(checkpoint: Checkpoint, world: World) -> None:
+    """Compare weights and averages with the hashes that were written down; every rank must call.
+
+    Raises:
+        DiffusionError: on every rank, where a file is not the one that was written.
+    """
+    problem = None
+    if world.is_main:
+        try:
+            for name in (read_complete(checkpoint.path) or {}).get("sha256", {}):
+                checked_digest(checkpoint, name)
+        except DiffusionError as error:
+            problem = str(error)
+    problem = world.agree(problem)
+    if problem is not None:
+        raise DiffusionError(problem)
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -8,6 +8,7 @@ OUTPUT/
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -71,7 +72,7 @@ def whole_checkpoints(output: Path) -> list[Checkpoint]:
     for path in sorted((output / CHECKPOINTS).glob("[0-9]*")):
         told = read_complete(path)
         if told is not None:
-            found.append(Checkpoint(path, int(told["samples"]), int(told["steps"])))
+            found.append(Checkpoint(path, told["samples"], told["steps"]))
     return sorted(found, key=lambda checkpoint: checkpoint.samples)
 
 
@@ -79,25 +80,52 @@ def checkpoint_at(path: Path) -> Checkpoint | None:
     """The whole checkpoint in this folder, or the newest one of this output folder; None where there is none."""
     told = read_complete(path)
     if told is not None:
-        return Checkpoint(path, int(told["samples"]), int(told["steps"]))
+        return Checkpoint(path, told["samples"], told["steps"])
     return next(reversed(whole_checkpoints(path)), None)
 
 
 def read_complete(path: Path) -> dict[str, Any] | None:
-    """What complete.json says; None where the checkpoint is not whole.
+    """What complete.json says, with ``samples`` and ``steps``; None where the checkpoint is not whole.
 
     Raises:
         DiffusionError: it is of a newer format.
     """
     try:
         told: dict[str, Any] = json.loads((path / COMPLETE).read_text(encoding="utf-8"))
-    except (FileNotFoundError, ValueError):
+        version = told["format_version"]
+        if version == FORMAT_VERSION:
+            return {**told, "samples": int(told["samples"]), "steps": int(told["steps"])}
+    except (FileNotFoundError, NotADirectoryError, ValueError, KeyError, TypeError):
         return None
-    if told.get("format_version") != FORMAT_VERSION:
+    raise DiffusionError(f"{path}: a checkpoint of format version {version}; this program reads {FORMAT_VERSION}")
+
+
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file.
+
+    Raises:
+        DiffusionError: it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise DiffusionError(f"{path}: cannot be read: {error.strerror}") from error
+
+
+def checked_digest(checkpoint: Checkpoint, name: str) -> str:
+    """SHA-256 of a file of a checkpoint.
+
+    Raises:
+        DiffusionError: it is not the one that was written.
+    """
+    digest, told = digest_of(checkpoint.path / name), read_complete(checkpoint.path) or {}
+    if told.get("sha256", {}).get(name) != digest:
         raise DiffusionError(
-            f"{path}: a checkpoint of format version {told.get('format_version')}; this program reads {FORMAT_VERSION}"
+            f"{checkpoint.path / name}: is not the file that was written (SHA-256 differs); restore it, or delete the "
+            "folder of this checkpoint to go on from the one before"
         )
-    return told
+    return digest
 
 
 def writing(output: Path, samples: int) -> Path:
@@ -122,7 +150,7 @@ def publish(aside: Path, output: Path, told: dict[str, Any]) -> Checkpoint:
     _remove(final)
     os.replace(aside, final)
     _to_disk(final.parent)
-    return Checkpoint(final, int(told["samples"]), int(told["steps"]))
+    return Checkpoint(final, told["samples"], told["steps"])
 
 
 def prune(output: Path, settings: CheckpointSettings) -> None:

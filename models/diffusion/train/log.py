@@ -6,6 +6,7 @@ import json
 import os
 import time
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -49,11 +50,17 @@ class Log:
 
 
 def read_log(output: Path) -> list[dict[str, Any]]:
-    """The whole lines of a training's log."""
+    """The whole lines of a training's log: a machine that loses power may leave others."""
     path = output / LOG
     if not path.exists():
         return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines(keepends=True) if line[-1] == "\n"]
+    found = []
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines(keepends=True):
+        with suppress(ValueError):
+            record = json.loads(line)
+            if line.endswith("\n") and isinstance(record, dict) and "steps" in record:
+                found.append(record)
+    return found
 
 
 def _forget_after(path: Path, steps: int) -> None:

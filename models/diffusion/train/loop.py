@@ -6,6 +6,7 @@ The shape of the loop is that of "Analyzing and Improving the Training Dynamics 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -15,11 +16,11 @@ import torch
 
 from models.diffusion.ema import PowerProfile
 from models.diffusion.ema_reconstruction import save_snapshot
-from models.diffusion.errors import DiffusionError
 from models.diffusion.recipe import Recipe
 from models.diffusion.train.checkpoint import save
 from models.diffusion.train.distributed import World
 from models.diffusion.train.folder import RECIPE, SNAPSHOTS
+from models.diffusion.train.lock import only_trainer
 from models.diffusion.train.log import Log
 from models.diffusion.train.meters import Clock, LossMeter
 from models.diffusion.train.optimizer import learning_rate
@@ -43,25 +44,13 @@ def train(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wat
             finite any more, or a checkpoint cannot be written.
     """
     stop = StopRequest(output)
-    if world.is_main:
-        _make_ready(output, stop)
-    with stop.listening():
+    with only_trainer(output, world), stop.listening():
         job = set_up(recipe, shards, output, world, watcher)
-        loop = _Loop(job, output, world, watcher, stop)
         try:
-            return loop.run()
+            with closing(_Loop(job, output, world, watcher, stop)) as loop:
+                return loop.run()
         except OSError as error:
             raise SaveError(f"{output}: {reason(error)}; checkpoints from before are whole") from error
-        finally:
-            loop.close()
-
-
-def _make_ready(output: Path, stop: StopRequest) -> None:
-    try:
-        output.mkdir(parents=True, exist_ok=True)
-        stop.file.unlink(missing_ok=True)
-    except OSError as error:
-        raise DiffusionError(f"--output {output}: cannot be written to: {error.strerror}") from error
 
 
 class _Loop:
@@ -76,13 +65,12 @@ class _Loop:
         self.norm = 0.0
 
     def run(self) -> bool:
-        total = self.recipe.training.samples
         if self.world.is_main:
             self.recipe.save(self.output / RECIPE)
             self.watcher.started(self.state, self.recipe.training.steps, self.job.about)
         batches = self.job.data.batches(self.state.samples)
         self.clock.read()
-        while self.state.samples < total:
+        while self.state.steps < self.recipe.training.steps:
             with self.clock.waiting():
                 parts = list(islice(batches, self.job.parts_per_step))
             samples, stopping = self.world.sum([sum(map(len, parts)), self.stop.is_made()])
@@ -94,7 +82,6 @@ class _Loop:
             if self.world.is_main:
                 self.watcher.stepped(self.state)
             self._look_up()
-        self._save()
         return True
 
     def close(self) -> None:
@@ -105,18 +92,19 @@ class _Loop:
     def _look_up(self) -> None:
         """What is due after this step."""
         step, recipe = self.state.steps, self.recipe
-        last = self.state.samples >= recipe.training.samples
-        saving = step % recipe.checkpoints.every_steps == 0
-        if saving or last or step % recipe.logging.every_steps == 0:
+        last = step >= recipe.training.steps
+        saving = last or step % recipe.checkpoints.every_steps == 0
+        if saving or step % recipe.logging.every_steps == 0:
             self._write_line()
-        every = recipe.validation.every_steps
-        if every is not None and (last or step % every == 0):
-            self._validate()
-        every = recipe.checkpoints.snapshot_every_steps
-        if every is not None and (last or step % every == 0):
-            self._snapshot()
-        if saving:
-            self._save()
+        with self.clock.stopped():
+            every = recipe.checkpoints.snapshot_every_steps
+            if every is not None and (last or step % every == 0):
+                self._snapshot()
+            if saving:
+                self._save()
+            every = recipe.validation.every_steps
+            if every is not None and (last or step % every == 0):
+                self._tell("validation", validate(self.job, self.output, self.world))
 
     def _write_line(self) -> None:
         samples = self.state.samples - self.logged_samples
@@ -147,11 +135,6 @@ class _Loop:
             return None
         return torch.cuda.max_memory_allocated(self.world.device) / 1e9
 
-    def _validate(self) -> None:
-        told = validate(self.job, self.output, self.world)
-        self._tell("validation", told)
-        self.clock.read()
-
     def _snapshot(self) -> None:
         for profile in self.recipe.ema.profiles():
             if isinstance(profile, PowerProfile):
@@ -167,7 +150,6 @@ class _Loop:
         self.saved_samples = self.state.samples
         if self.world.is_main:
             self.watcher.saved(self.output)
-        self.clock.read()
 
     def _stopped(self) -> bool:
         if self.logged_samples < self.state.samples:

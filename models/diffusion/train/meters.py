@@ -47,7 +47,7 @@ class LossMeter:
 
 
 class Clock:
-    """Seconds since it was last read, and how many of them were spent waiting for data."""
+    """Seconds of training since it was last read, and how many of them were spent waiting for data."""
 
     def __init__(self) -> None:
         self.began = time.perf_counter()
@@ -59,6 +59,13 @@ class Clock:
         start = time.perf_counter()
         yield
         self.waited += time.perf_counter() - start
+
+    @contextmanager
+    def stopped(self) -> Iterator[None]:
+        """The time of its body does not count."""
+        start = time.perf_counter()
+        yield
+        self.began += time.perf_counter() - start
 
     def read(self) -> tuple[float, float]:
         """Seconds that went by, and the share of them spent waiting; starts anew."""

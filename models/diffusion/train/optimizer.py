@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Literal
+from typing import Annotated, Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,6 +13,7 @@ from models.diffusion.errors import DiffusionError
 from models.diffusion.train.parallel import whole
 from models.diffusion.unet.model import is_temporal
 
+Decay = Annotated[float, Field(ge=0, lt=1)]
 Trainable = Literal["all", "spatial", "temporal", "time_embedding"]
 
 
@@ -23,7 +24,7 @@ class OptimizerSettings(BaseModel):
 
     learning_rate: float = Field(1e-4, gt=0, description="after the warm-up")
     warmup_steps: int = Field(1000, ge=0, description="steps over which the rate rises from zero")
-    betas: tuple[float, float] = Field((0.9, 0.999), description="decay of the averages of gradient and its square")
+    betas: tuple[Decay, Decay] = Field((0.9, 0.999), description="decay of the averages of gradient and its square")
     eps: float = Field(1e-8, gt=0, description="added to the root of the average square")
     weight_decay: float = Field(0.01, ge=0, description="decoupled weight decay")
     clip_norm: float | None = Field(1.0, gt=0, description="longest gradient, over all weights; null: any")

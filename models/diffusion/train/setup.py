@@ -25,8 +25,8 @@ from models.diffusion.text_encoder import (
     load_text_encoder,
     text_identity,
 )
-from models.diffusion.train.checkpoint import Training, load_weights, restore
-from models.diffusion.train.compatible import check_same_model
+from models.diffusion.train.checkpoint import Training, load_weights, restore, verify
+from models.diffusion.train.compatible import check_fits
 from models.diffusion.train.distributed import World
 from models.diffusion.train.folder import CONDITIONING, WEIGHTS_NAME, Checkpoint, whole_checkpoints
 from models.diffusion.train.objective import Objective
@@ -64,7 +64,7 @@ def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wa
     Raises:
         DiffusionError: see `models.diffusion.train.loop.train`.
     """
-    parts, micro_batch = accumulation(recipe, world)
+    parts, micro_batch = accumulation(recipe, world.size)
     checkpoint = next(reversed(whole_checkpoints(output)), None)
     data = TrainingData(
         recipe.data,
@@ -84,7 +84,8 @@ def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wa
         update={"unet": recipe.unet_config(autoencoder.channels, conditioning.null_context.shape[2])}
     )
     if checkpoint is not None:
-        check_same_model(recipe, checkpoint)
+        check_fits(recipe, checkpoint)
+        verify(checkpoint, world)
     _say(world, watcher, "building the network")
     network = _network(recipe, checkpoint)
     training = _training(network, recipe, world)
@@ -108,21 +109,21 @@ def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wa
     return Job(recipe, training, objective, data, parts, forward, about, facts)
 
 
-def accumulation(recipe: Recipe, world: World) -> tuple[int, int]:
-    """Micro-batches of one rank in a step, and samples in each.
+def accumulation(recipe: Recipe, processes: int) -> tuple[int, int]:
+    """Micro-batches of one of so many processes in a step, and samples in each.
 
     Raises:
         DiffusionError: the batch cannot be dealt evenly.
     """
     batch, micro = recipe.training.batch_size, recipe.training.micro_batch_size
     if micro is None:
-        micro = max(batch // world.size, 1)
-    if batch % (micro * world.size):
+        micro = max(batch // processes, 1)
+    if batch % (micro * processes):
         raise DiffusionError(
-            f"training.batch_size {batch} cannot be dealt to {world.size} processes in micro-batches of {micro}: it "
-            f"should be a multiple of {micro * world.size}"
+            f"training.batch_size {batch} cannot be dealt to {processes} processes in micro-batches of {micro}: it "
+            f"should be a multiple of {micro * processes}"
         )
-    return batch // (micro * world.size), micro
+    return batch // (micro * processes), micro
 
 
 def _network(recipe: Recipe, checkpoint: Checkpoint | None) -> VideoUNet:

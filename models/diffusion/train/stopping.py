@@ -26,7 +26,12 @@ class StopRequest:
 
     def make(self) -> None:
         """Ask all processes of the training, on whatever machine."""
+        self.file.parent.mkdir(parents=True, exist_ok=True)
         self.file.touch()
+
+    def forget(self) -> None:
+        """Take back what an earlier training was asked; before a new one begins."""
+        self.file.unlink(missing_ok=True)
 
     @contextmanager
     def listening(self) -> Iterator[None]:

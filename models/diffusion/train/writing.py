@@ -46,8 +46,9 @@ def check(problem: str | None, what: str, world: World) -> None:
 
 def reason(error: BaseException) -> str:
     """What went wrong in one line; a full disk by its name, however deep it is wrapped."""
-    inner = [str(one) for one in getattr(error, "failures", {}).values()]
-    texts = [str(error), *inner]
+    # torch.distributed.checkpoint: of each rank the error and where it arose.
+    failures = getattr(error, "failures", {}).values()
+    texts = [*(str(one[0] if isinstance(one, tuple) else one) for one in failures), str(error)]
     if getattr(error, "errno", None) in _FULL or any(full in text for full in _FULL_TEXTS for text in texts):
         return "the disk is full"
     return next((line.strip() for text in texts for line in text.splitlines() if line.strip()), type(error).__name__)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import torch
 import yaml
+from filelock import FileLock
 
 from models.diffusion.train.folder import whole_checkpoints
 from models.diffusion.train.log import read_log
@@ -105,8 +106,81 @@ def test_the_cpu_in_the_place_of_a_gpu_is_said_aloud(train: Here) -> None:
 def test_a_checkpoint_of_another_shape(train: Here, tmp_path: Path) -> None:
     assert train("--set", "training.steps=1").returncode == 0
     told = one_line(train("--set", "training.steps=2", "--set", "unet.block_out_channels=[64]"))
-    assert "a checkpoint of another model: unet.block_out_channels is [32] there and [64] in the recipe" in told
+    assert "a checkpoint of another training: unet.block_out_channels is [32] there and [64] in the recipe" in told
     assert [one.steps for one in whole_checkpoints(tmp_path / "out")] == [1]
+
+
+@pytest.mark.parametrize(
+    "other",
+    ["autoencoder.scale=3.0", "text_encoder.layer=last", "ema.sigma_rel=[0.05]", "optimizer.trainable=temporal"],
+)
+def test_a_checkpoint_of_another_training(train: Here, tmp_path: Path, other: str) -> None:
+    assert train("--set", "training.steps=1").returncode == 0
+    told = one_line(train("--set", "training.steps=2", "--set", other))
+    assert f"a checkpoint of another training: {other.partition('=')[0]}" in told
+
+
+def test_with_another_batch_size_it_ends_at_the_same_step(train: Here, tmp_path: Path) -> None:
+    assert train("--set", "training.steps=2").returncode == 0
+    assert train("--set", "training.steps=4", "--set", "training.batch_size=8").returncode == 0
+    (_, newest) = whole_checkpoints(tmp_path / "out")
+    assert (newest.steps, newest.samples) == (4, 2 * 4 + 2 * 8)
+
+
+def test_what_a_machine_without_power_left(train: Here, tmp_path: Path) -> None:
+    """Half a line of the log, and half a checkpoint."""
+    assert train("--set", "training.steps=1").returncode == 0
+    out = tmp_path / "out"
+    with (out / "log.jsonl").open("a") as log:
+        log.write('{"event": "tra\n\0\0\0')
+    half = out / "checkpoints" / "000000000012"
+    half.mkdir()
+    (half / "complete.json").write_text('{"format_version": 1}')
+    told = train("--set", "training.steps=2")
+    assert told.returncode == 0, told.stderr
+    assert "goes on from step 1" in told.stderr
+    assert [line["steps"] for line in read_log(out)] == [1, 2]
+    for file in (out / "checkpoints" / "000000000008" / "state").iterdir():
+        file.unlink()
+    assert "the optimizer's state is not there" in one_line(train("--set", "training.steps=3"))
+
+
+def test_a_checkpoint_that_was_damaged(train: Here, tmp_path: Path) -> None:
+    assert train("--set", "training.steps=1").returncode == 0
+    (checkpoint,) = whole_checkpoints(tmp_path / "out")
+    with (checkpoint.unet / "diffusion_pytorch_model.safetensors").open("r+b") as file:
+        file.seek(-64, 2)
+        file.write(bytes(64))
+    assert "is not the file that was written (SHA-256 differs)" in one_line(train("--set", "training.steps=2"))
+
+
+def test_a_log_that_cannot_be_written(train: Here, tmp_path: Path) -> None:
+    (tmp_path / "out" / "log.jsonl").mkdir(parents=True)
+    assert "Is a directory" in one_line(train())
+
+
+def test_an_output_elsewhere(train: Here) -> None:
+    assert "is a URL" in one_line(train("--output", "s3://bucket/model"))
+
+
+def test_another_training_is_at_work_there(train: Here, tmp_path: Path) -> None:
+    (tmp_path / "out").mkdir()
+    with FileLock(tmp_path / "out" / ".lock"):
+        assert "another training is writing there" in one_line(train())
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("optimizer.betas=[0.9, 3]", "optimizer.betas.1: should be less than 1"),
+        ("data.extra=[aesthetic_score, motoin_score]", "has no numbers 'motoin_score'; did you mean \"motion_score\"?"),
+        ("data.extra=[key]", "has no numbers 'key'"),
+        ("validation.motion_bucket=3", "validation.motion_bucket: 3 is none of the 3 buckets"),
+        ("data.held_out=1000", "no clip can be trained on: 32 held out (data.held_out)"),
+    ],
+)
+def test_values_that_cannot_be(train: Here, given: str, told: str) -> None:
+    assert told in one_line(train("--set", given))
 
 
 def test_a_batch_that_cannot_be_dealt(train: Here) -> None:

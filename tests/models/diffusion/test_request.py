@@ -161,14 +161,21 @@ def test_where_videos_go(tmp_path: Path) -> None:
         ("a.mp4", "gif", 1, 14, "is no gif"),
         ("a.png", None, 1, 14, "one of 14 frames"),
         ("a.avi", None, 1, 14, r"\.mp4, \.gif or \.png"),
+        ("notes.txt/a.mp4", None, 1, 14, r"notes\.txt is a file"),
     ],
 )
 def test_where_videos_cannot_go(
     tmp_path: Path, name: str, form: Format | None, count: int, frames: int, told: str
 ) -> None:
     requests = [Request(number, "a") for number in range(count)]
+    (tmp_path / "notes.txt").touch()
     with pytest.raises(DiffusionError, match=told):
         destinations(tmp_path / name, form, requests, frames, overwrite=False)
+
+
+def test_a_url_is_no_place_for_videos() -> None:
+    with pytest.raises(DiffusionError, match="is a URL"):
+        destinations(Path("s3://bucket/a.mp4"), None, [Request(0, "a")], 14, overwrite=False)
 
 
 @pytest.mark.parametrize("existing", ["a.mp4", "a.json"])

@@ -6,7 +6,7 @@ import multiprocessing
 import os
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -26,6 +26,17 @@ def run(recipe: Recipe, shards: Path, output: Path, size: int) -> list[int | Non
         for process in processes:
             process.join(PATIENCE_S)
         return [process.exitcode for process in processes]
+
+
+def run_ranks(work: Callable[..., None], size: int, *told: object) -> list[int | None]:
+    """Call ``work(rank, port, *told)`` in a process for each rank; returns their exit status."""
+    port = _free_port()
+    processes = [_SERVER.Process(target=work, args=(rank, port, *told)) for rank in range(size)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(PATIENCE_S)
+    return [process.exitcode for process in processes]
 
 
 def kill_at(recipe: Recipe, shards: Path, output: Path, size: int, step: int) -> None:

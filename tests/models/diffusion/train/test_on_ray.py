@@ -44,7 +44,9 @@ def own_workers() -> list[int]:
     return sorted(pid for pid, name in names.items() if b"RayTrainWorker" in name and is_own(pid))
 
 
-def test_two_workers_and_one_of_them_is_killed(tmp_path: Path, shards: Path) -> None:
+def test_two_workers_and_one_of_them_is_killed(tmp_path: Path, shards: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The shards are named relative to a folder that is not the workers'."""
+    monkeypatch.chdir(shards.parent)
     recipe = small_recipe(training={"steps": 12, "batch_size": 2}, checkpoints={"every_steps": 3})
     killed: list[int] = []
 
@@ -56,15 +58,19 @@ def test_two_workers_and_one_of_them_is_killed(tmp_path: Path, shards: Path) -> 
 
     killer = threading.Thread(target=kill_one, daemon=True)
     killer.start()
-    assert train_on_ray(recipe, [str(shards)], tmp_path, TWO)
+    assert train_on_ray(recipe, [shards.name], tmp_path, TWO)
     killer.join(10)
     assert killed
     assert whole_checkpoints(tmp_path)[-1].steps == 12
     assert [line["steps"] for line in read_log(tmp_path)] == list(range(1, 13))
 
 
-def test_a_problem_of_all_workers_is_one_line(tmp_path: Path, shards: Path) -> None:
-    recipe = small_recipe(optimizer={"learning_rate": 1e30, "warmup_steps": 0, "clip_norm": None})
-    with pytest.raises(DiffusionError, match="is not finite") as told:
-        train_on_ray(recipe, [str(shards)], tmp_path, TWO)
+def test_what_starting_again_would_not_mend_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(DiffusionError, match="no whole shards; write them with: curation pack") as told:
+        train_on_ray(small_recipe(), [str(tmp_path / "nowhere")], tmp_path, TWO)
     assert "\n" not in str(told.value)
+
+
+def test_numbers_of_workers_that_the_batch_cannot_be_dealt_to(tmp_path: Path) -> None:
+    with pytest.raises(DiffusionError, match="cannot be dealt to 3 processes"):
+        train_on_ray(small_recipe(), ["shards"], tmp_path, Workers(2, 4, gpus=False))

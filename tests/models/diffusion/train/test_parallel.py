@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from pathlib import Path
 
 import pytest
 import torch
 
+from models.diffusion.train.distributed import joined
 from models.diffusion.train.folder import whole_checkpoints
 from models.diffusion.train.log import read_log
+from models.diffusion.train.parallel import parallel
+from models.diffusion.unet.config import SIZES
 from tests.models.diffusion.small_recipe import small_recipe
-from tests.models.diffusion.train.ranks import run
+from tests.models.diffusion.train.ranks import run, run_ranks
 from tests.models.diffusion.train.test_resume import numbers, same_bits, tensors
 
 VALIDATION = {"every_steps": 4, "prompts": ["a red square moves left"]}
@@ -56,3 +60,33 @@ def test_a_sharded_training_goes_on_to_the_bit_and_on_any_number_of_processes(tm
     assert [one.steps for one in whole_checkpoints(fewer)] == [2, 4]
     losses = [[line["loss"] for line in read_log(output)] for output in (fewer, straight)]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def _what_the_network_is_told(rank: int, port: int, file: Path) -> None:
+    os.environ |= {"RANK": str(rank), "WORLD_SIZE": "2", "LOCAL_RANK": str(rank)}
+    os.environ |= {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
+    from models.diffusion.unet import model
+
+    seen: list[torch.Tensor] = []
+    sinusoidal = model.sinusoidal
+
+    def spy(values: torch.Tensor, width: int) -> torch.Tensor:
+        seen.append(values)
+        return sinusoidal(values, width)
+
+    model.sinusoidal = spy
+    with joined("cpu") as world:
+        network = model.VideoUNet(SIZES["5m"].with_micro(1))
+        sharded = parallel(network, network.wrap_units(), world, "fsdp", bf16=True)
+        pixels, context = torch.zeros(1, 2, 4, 8, 8), torch.zeros(1, 4, network.config.cross_attention_dim)
+        with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+            sharded(pixels, torch.tensor([0.99863]), context=context, micro=torch.tensor([[22.97]]))
+    if rank == 0:
+        file.write_text(" ".join(f"{float(values.flatten()[0]):.5f}" for values in seen))
+    os._exit(0)
+
+
+def test_noise_level_and_frame_rate_are_not_rounded_where_weights_are_bfloat16(tmp_path: Path) -> None:
+    file = tmp_path / "seen"
+    assert run_ranks(_what_the_network_is_told, 2, file) == [0, 0]
+    assert {"0.99863", "22.97000"} <= set(file.read_text().split())
