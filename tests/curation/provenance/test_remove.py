@@ -17,6 +17,7 @@ import pytest
 from curation.dataset.description import read_description
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import CLIPS, VIDEOS, fold, record_annotations, table_of
+from curation.dataset.lock import only_writer
 from curation.dataset.schema import annotation_schema
 from curation.dataset.storage import Storage
 from curation.dataset.table import read_part, write_part
@@ -248,6 +249,24 @@ def test_an_interrupted_removal_comes_first(words: list[str], dataset: Storage, 
     done = curation_here("remove", dataset.root, *words, "--yes")
     assert (done.returncode, "An earlier removal was interrupted" in done.stdout) == (0, True)
     assert remains(dataset.root, wanted) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["filter", "--filter", "quickstart", "--skip-missing"],
+        ["pack", "--filter", "all"],
+        ["annotate", "--stage", "optical_flow"],
+        ["remove", "--yes"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_removal_that_is_running_is_waited_for(words: list[str], dataset: Storage, curation_here: Call) -> None:
+    with only_writer(dataset, removing=True):
+        write_pending(dataset, plan_removal(dataset, find_videos(dataset, [GONE])[0]))
+        done = curation_here(words[0], dataset.root, *words[1:])
+    told = f"error: {dataset.url}: a removal is running on this dataset; wait until it is done"
+    assert (done.returncode, done.stderr.strip()) == (2, told)
 
 
 def test_a_filter_that_was_reading_meanwhile_leaves_no_selection(dataset: Storage, curation_here: Call) -> None:
