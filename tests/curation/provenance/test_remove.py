@@ -33,6 +33,7 @@ from curation.provenance.take_out import carry_out
 from curation.shards.manifest import read_manifest
 from curation.shards.reader import ShardReader
 from tests.curation.provenance.conftest import ALSO_GONE, GONE, OTHER, STAYS
+from tests.curation.provenance.mortality import Killed, Mortality
 from tests.curation.provenance.remains import remains
 from tests.curation.shards.conftest import pack
 from tests.curation.small_dataset import clip_ids_of, files_of, select
@@ -181,30 +182,6 @@ def test_a_pack_that_was_interrupted(dataset: Storage, curation_here: Call, monk
     pack(dataset, folder, samples=3)
     pack(dataset, f"{folder}-anew", samples=3)
     assert files_of(folder) == files_of(f"{folder}-anew")
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing after it runs."""
-
-
-class Mortality:
-    """Lets every `Storage` die before the ``life``-th writing operation of all."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, life: int) -> None:
-        self.life = life
-        for name in ("write_bytes", "delete_tree"):
-            monkeypatch.setattr(Storage, name, self._mortal(getattr(Storage, name)))
-        delete = self._mortal(Storage.delete)
-        monkeypatch.setattr(Storage, "delete", lambda storage, names: [delete(storage, [name]) for name in names])
-
-    def _mortal(self, operation: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            if self.life == 0:
-                raise Killed
-            self.life -= 1
-            return operation(*arguments)
-
-        return call
 
 
 def test_killed_at_every_operation_and_finished_later(packed: Storage, tmp_path: Path) -> None:
