@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from curation.counted import counted
 from curation.filters import Amount, ColumnRule, Funnel, ResolvedRule
 from curation.filters.apply import Applied
 from curation.stats.amounts import Lengths, share
@@ -45,7 +46,7 @@ def numbers(rule: ResolvedRule) -> str:
     if rule.percentiles is None:
         return ""
     if rule.percentiles.groups.names:
-        return f"in {len(rule.percentiles.groups):,} groups"
+        return f"in {counted(len(rule.percentiles.groups), 'group')}"
     bounds = rule.percentiles.bounds(0)
     return " ".join(f"{word} {bounds[key]:.4g}" for word, key in (("from", "min"), ("to", "max")) if key in bounds)
 
@@ -54,7 +55,9 @@ def closing_lines(applied: Applied) -> list[Text]:
     """What must be said aloud, and how much is kept."""
     found = applied.funnel
     lengths = Lengths(found.total.seconds)
-    kept = f"{found.kept.clips:,} of {found.total.clips:,} clips ({share(found.kept.clips, found.total.clips)})"
+    kept = (
+        f"{found.kept.clips:,} of {counted(found.total.clips, 'clip')} ({share(found.kept.clips, found.total.clips)})"
+    )
     length = f"{lengths(found.kept.seconds)} of {lengths(found.total.seconds)}"
     notes = [Text.assemble(("note: ", "yellow"), note) for note in applied.notes]
     return [*notes, Text.assemble((f"Kept {kept}", "bold"), f", {length}")]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curation.cli.options import DatasetArgument, Quiet
+from curation.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -150,19 +151,19 @@ def _show(console: Console, removal: Removal) -> None:
     if len(removal.videos) > MOST_SHOWN:
         console.print(f"… {len(removal.videos) - MOST_SHOWN} more")
     console.print(
-        f"{_count(len(removal.videos), 'video')} with {_count(len(removal.clip_ids), 'clip')}, "
+        f"{counted(len(removal.videos), 'video')} with {counted(len(removal.clip_ids), 'clip')}, "
         f"{decimal(removal.num_bytes)}, from tables, media, pictures and selections"
     )
     for one in removal.shards:
         if not one.shards:
             continue
-        rewritten = _count(len(one.shards), "shard")
+        rewritten = counted(len(one.shards), "shard")
         how = f"{rewritten} to be written again" if one.whole else "an unfinished pack: such shards are deleted"
-        console.print(f"{_count(one.samples, 'sample')} from {one.location}: {how}", markup=False, soft_wrap=True)
+        console.print(f"{counted(one.samples, 'sample')} from {one.location}: {how}", markup=False, soft_wrap=True)
     for location, why in removal.unreached.items():
         console.print(f"Not reached: shards in {location}: {why}", markup=False, soft_wrap=True)
     for stage, clips in removal.unsettled.items():
-        console.print(f"{stage}: values of {_count(len(clips), 'other clip')} that name a clip that goes")
+        console.print(f"{stage}: values of {counted(len(clips), 'other clip')} that name a clip that goes")
 
 
 def _confirm() -> None:
@@ -190,14 +191,10 @@ def _carry_out(storage: Storage, removal: Removal, console: Console) -> None:
     for stage, clips in removal.unsettled.items():
         again = f"curation annotate {storage.url} --stage {stage}"
         console.print(
-            f"{stage} is to be computed again for {_count(len(clips), 'clip')}: {again}", markup=False, soft_wrap=True
+            f"{stage} is to be computed again for {counted(len(clips), 'clip')}: {again}", markup=False, soft_wrap=True
         )
     others = [name for name in storage.entries() if name not in LAYOUT and not name.startswith(".")]
     if others:
         told = f"{', '.join(others[:MOST_SHOWN])}{' …' if len(others) > MOST_SHOWN else ''}"
         console.print(f"Not looked into, as they are no part of a dataset: {told}", markup=False, soft_wrap=True)
     console.print("Backups, versions that a bucket keeps, and copies made elsewhere are not reached.")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

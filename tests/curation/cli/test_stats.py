@@ -68,7 +68,7 @@ def test_groups_have_sizes_and_distributions_of_their_own(dataset: Path, curatio
     assert [group["columns"]["motion_score"]["max"] for group in told["groups"]] == [3.0, 7.0]
     shown = curation_here("stats", dataset, "--by", "source", "--groups", "1", "--column", "motion_score").stdout
     assert "videos/00.mp4 4 50.0 %" in "\n".join(rows(shown))
-    assert "… 1 smaller groups; --groups N shows more" in shown
+    assert "… 1 smaller group; --groups N shows more" in shown
     assert "motion_score by source" in shown
 
 
@@ -130,4 +130,4 @@ def test_narrow_terminals_get_lines_for_each_score(
     monkeypatch.setenv("COLUMNS", "60")
     done = curation_here("stats", dataset, "--by", "source", "--filter", "quickstart")
     assert max(map(len, done.stdout.splitlines())) <= 60
-    assert "motion_score  7 values  1 nulls, 1 of them failed" in done.stdout
+    assert "motion_score  7 values  1 null, 1 of them failed" in done.stdout
