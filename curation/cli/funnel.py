@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
@@ -63,11 +64,12 @@ def closing_lines(applied: Applied) -> list[Text]:
     return [*notes, Text.assemble((f"Kept {kept}", "bold"), f", {length}")]
 
 
-def kept_ranges(applied: Applied) -> dict[str, tuple[float, float]]:
-    """Of the columns that a filter has bounds for, between which values it keeps clips."""
+def kept_ranges(applied: Applied, group: tuple[str, Any] | None = None) -> dict[str, tuple[float, float]]:
+    """Of the columns that a filter has bounds for, between which values it keeps clips; ``group``: those that have a
+    value in a column, which may have percentiles of their own."""
     ranges: dict[str, tuple[float, float]] = {}
     for rule in applied.verdicts.resolved.rules:
-        bounds = rule.bounds()
+        bounds = rule.bounds() if group is None else rule.bounds_within(*group)
         if bounds and isinstance(rule.rule, ColumnRule):
             least, greatest = ranges.get(rule.rule.column, (-inf, inf))
             ranges[rule.rule.column] = (max(least, bounds.get("min", -inf)), min(greatest, bounds.get("max", inf)))

@@ -95,7 +95,8 @@ def _show(found: Statistics, by: str | None, largest: list[GroupStatistics], num
     if table := correlations(found):
         console.print(table)
     if by is not None:
-        groups(by, largest, num, found.total, ranges, console)
+        of_groups = [kept_ranges(applied, (by, group.key)) if applied else {} for group in largest]
+        groups(by, largest, num, found.total, of_groups, console)
     if applied is not None:
         console.print(funnel_table(applied.funnel, applied.verdicts.resolved.rules, console))
         console.print(*closing_lines(applied), sep="\n")

@@ -58,9 +58,17 @@ def correlations(found: Statistics) -> Table | None:
 
 
 def groups(
-    by: str, found: Sequence[GroupStatistics], num: int, total: Amount, ranges: Mapping[str, Range], console: Console
+    by: str,
+    found: Sequence[GroupStatistics],
+    num: int,
+    total: Amount,
+    ranges: Sequence[Mapping[str, Range]],
+    console: Console,
 ) -> None:
-    """Print how large the groups are, what a filter keeps of them, and the distribution of each score in them."""
+    """Print how large the groups are, what a filter keeps of them, and the distribution of each score in them.
+
+    ``ranges``: of each group, what the filter keeps of each score.
+    """
     lengths = Lengths(total.seconds)
     table = Table(by, "clips", "share", "length", *(() if found[0].kept is None else ("kept", "of it", "kept length")))
     for column in table.columns[1:]:
@@ -75,7 +83,7 @@ def groups(
     if num > len(found):
         console.print(f"… {counted(num - len(found), 'smaller group')}; --groups N shows more")
     for name in (name for name in found[0].columns if any(group.columns[name].varies for group in found)):
-        rows = [(_key(group), group.columns[name], ranges.get(name)) for group in found]
+        rows = [(_key(group), group.columns[name], kept.get(name)) for group, kept in zip(found, ranges, strict=True)]
         console.print(Text(f"\n{name} by {by}", style="bold"))
         console.print(distributions(by, rows, console))
 

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from curation.cli.funnel import kept_ranges
 from curation.dataset.storage import Storage
+from curation.filters import ClipTable, filter_of
+from curation.filters.apply import apply_filter
 from tests.curation.datasets import write_annotation, write_dataset
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -131,3 +135,16 @@ def test_narrow_terminals_get_lines_for_each_score(
     done = curation_here("stats", dataset, "--by", "source", "--filter", "quickstart")
     assert max(map(len, done.stdout.splitlines())) <= 60
     assert "motion_score  7 values  1 null, 1 of them failed" in done.stdout
+
+
+def test_each_group_has_the_thresholds_of_its_own(dataset: Path) -> None:
+    within = {"motion_score": {"drop_lowest": "50%", "within": "source"}}
+    applied = apply_filter(ClipTable.open(Storage(str(dataset))), filter_of("f", {"rules": [within]}))
+    (rule,) = applied.verdicts.resolved.rules
+    told = {one["source"]: one["min"] for one in rule.to_dict()["groups"]}
+    assert len(set(told.values())) > 1
+    assert kept_ranges(applied) == {}
+    for source, least in told.items():
+        assert kept_ranges(applied, ("source", source)) == {"motion_score": (least, math.inf)}
+    assert kept_ranges(applied, ("source", "another")) == {}
+    assert kept_ranges(applied, ("width", 1)) == {}
