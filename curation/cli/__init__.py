@@ -29,9 +29,7 @@ from curation.cli import (
     tune,
 )
 from curation.errors import UserError
-
-# What Typer makes of SIGINT, and `ray_session` of SIGTERM.
-INTERRUPTED = 130
+from curation.interruption import INTERRUPTED, STOPPED
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -76,7 +74,7 @@ def top(
 
 
 def main() -> None:
-    """Entry point of the console script: what is wrong with a request becomes one line and exit status 2."""
+    """Do what the command line says: what is wrong with a request becomes one line and exit status 2."""
     try:
         status = app(standalone_mode=False)
     except UserError as error:
@@ -89,6 +87,8 @@ def main() -> None:
         if message:
             print(f"error: {message}; see {command} --help", file=sys.stderr)
         sys.exit(2)
+    except KeyboardInterrupt:  # while Typer reads the command line
+        status = INTERRUPTED
     if status == INTERRUPTED and os.environ.get("RANK", "0") == "0":
-        print("stopped; the same command goes on where this one ended", file=sys.stderr)
+        print(STOPPED, file=sys.stderr)
     sys.exit(status)

@@ -58,6 +58,7 @@ def command(
         resolved,
         dataset,
         lambda job: job.annotate(stage, again=again),
+        otherwise=f"{stage} is up to date for all clips of {dataset}",
         address=address,
         in_process=in_process,
         quiet=quiet,

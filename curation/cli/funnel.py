@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import inf
+from typing import Any
 
 from rich.console import Console
 from rich.table import Column, Table
 from rich.text import Text
 
+from curation.counted import counted
 from curation.filters import Amount, ColumnRule, Funnel, ResolvedRule
 from curation.filters.apply import Applied
 from curation.stats.amounts import Lengths, share
@@ -45,7 +47,7 @@ def numbers(rule: ResolvedRule) -> str:
     if rule.percentiles is None:
         return ""
     if rule.percentiles.groups.names:
-        return f"in {len(rule.percentiles.groups):,} groups"
+        return f"in {counted(len(rule.percentiles.groups), 'group')}"
     bounds = rule.percentiles.bounds(0)
     return " ".join(f"{word} {bounds[key]:.4g}" for word, key in (("from", "min"), ("to", "max")) if key in bounds)
 
@@ -54,17 +56,20 @@ def closing_lines(applied: Applied) -> list[Text]:
     """What must be said aloud, and how much is kept."""
     found = applied.funnel
     lengths = Lengths(found.total.seconds)
-    kept = f"{found.kept.clips:,} of {found.total.clips:,} clips ({share(found.kept.clips, found.total.clips)})"
+    kept = (
+        f"{found.kept.clips:,} of {counted(found.total.clips, 'clip')} ({share(found.kept.clips, found.total.clips)})"
+    )
     length = f"{lengths(found.kept.seconds)} of {lengths(found.total.seconds)}"
     notes = [Text.assemble(("note: ", "yellow"), note) for note in applied.notes]
     return [*notes, Text.assemble((f"Kept {kept}", "bold"), f", {length}")]
 
 
-def kept_ranges(applied: Applied) -> dict[str, tuple[float, float]]:
-    """Of the columns that a filter has bounds for, between which values it keeps clips."""
+def kept_ranges(applied: Applied, group: tuple[str, Any] | None = None) -> dict[str, tuple[float, float]]:
+    """Of the columns that a filter has bounds for, between which values it keeps clips; ``group``: those that have a
+    value in a column, which may have percentiles of their own."""
     ranges: dict[str, tuple[float, float]] = {}
     for rule in applied.verdicts.resolved.rules:
-        bounds = rule.bounds()
+        bounds = rule.bounds() if group is None else rule.bounds_within(*group)
         if bounds and isinstance(rule.rule, ColumnRule):
             least, greatest = ranges.get(rule.rule.column, (-inf, inf))
             ranges[rule.rule.column] = (max(least, bounds.get("min", -inf)), min(greatest, bounds.get("max", inf)))

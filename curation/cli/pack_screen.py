@@ -11,6 +11,7 @@ from rich.table import Table
 from curation.cli.console import table_console
 from curation.cli.live_bar import LiveBar
 from curation.contact_sheet import clock
+from curation.counted import counted
 from curation.shards.folder import INDEX, MANIFEST, WIDS
 from curation.shards.pack import Packed, PackWatcher
 from curation.shards.record import Shard
@@ -63,9 +64,9 @@ def print_packed(packed: Packed, url: str) -> None:
     already = f" ({there} there already)" if there > 0 else ""
     table.add_row("shards", f"{counts['shards']}, {decimal(counts['bytes'])}{already}")
     if packed.deleted:
-        table.add_row("deleted", f"{len(packed.deleted)} shards of an earlier pack")
+        table.add_row("deleted", f"{counted(len(packed.deleted), 'shard')} of an earlier pack")
     if counts["without_caption"]:
-        table.add_row("no caption", f"{counts['without_caption']} samples: their key.txt is empty")
+        table.add_row("no caption", f"{counted(counts['without_caption'], 'sample')} with an empty key.txt")
     console.print(table)
     if packed.energon:
         console.print("The index of megatron-energon was out of date and is gone: give `energon prepare` again.")

@@ -12,6 +12,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bars
 
+from curation.counted import counted
 from curation.engine.ledger import Event, Progress
 from curation.engine.remaining import Remaining
 from curation.engine.resources import Pool
@@ -59,10 +60,10 @@ class Screen(Watcher):
     def started(self, work: Remaining, pools: Sequence[Pool]) -> None:
         self.began = self.last_line = time.monotonic()
         self.total_videos = len(work.videos)
-        lines = [f"{len(work.videos)} videos to split"] if work.videos else []
+        lines = [f"{counted(len(work.videos), 'video')} to split"] if work.videos else []
         if work.stale:
             lines.append(f"{work.stale} of them were split before with other parameters: their clips are made anew")
-        lines += [f"{count} clips to annotate: {stage}" for stage, count in work.missing.items() if count]
+        lines += [f"{counted(count, 'clip')} to annotate: {stage}" for stage, count in work.missing.items() if count]
         for line in lines:
             self.console.print(line)
         shares = ", ".join(f"{pool.name} {pool.actors} × {pool.num_cpus:g} CPU" + _gpus(pool) for pool in pools)

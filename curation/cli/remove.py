@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from curation.cli.options import DatasetArgument, Quiet
+from curation.counted import counted
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +34,12 @@ def command(
         list[str] | None,
         typer.Option(metavar="SHARDS", help="Also take it out of this copy of packed shards; repeatable."),
     ] = None,
+    forget: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="SHARDS", help="Shards that were packed there are gone for good: look for them no more; repeatable."
+        ),
+    ] = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would go, and change nothing.")] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     quiet: Quiet = False,
@@ -43,7 +51,7 @@ def command(
 
     Example: `curation remove dataset --source videos/holiday.mp4 --reason "takedown 1234"`
 
-    Exit status: 0 done; 2 the request cannot run.
+    Exit status: 0 done; 1 some shards could not be reached; 2 the request cannot run.
     """
     from curation.cli.console import table_console
     from curation.dataset import journal
@@ -51,7 +59,9 @@ def command(
     from curation.dataset.lock import only_writer
     from curation.dataset.storage import Storage
     from curation.errors import DiskFullError, UserError
-    from curation.provenance.find import find_videos
+    from curation.provenance.find import find_videos, spellings
+    from curation.provenance.owed import forget as forget_shards
+    from curation.provenance.owed import owed, settle
     from curation.provenance.removal import plan_removal, read_pending, write_pending
 
     storage = Storage(dataset)
@@ -59,6 +69,7 @@ def command(
     console = table_console()
     console.quiet = quiet
     copies = [_shards_folder(url) for url in shards or []]
+    given_up = [_known_place(storage, location) for location in forget or []]
     if dry_run:
         videos, _ = find_videos(storage, sources or [])
         _show(console, plan_removal(storage, videos, reason, copies))
@@ -70,12 +81,17 @@ def command(
             if begun is not None:
                 console.print("An earlier removal was interrupted; finishing it first.")
                 _carry_out(storage, begun, console)
-            elif not sources:
+            elif not (sources or given_up or owed(storage)):
                 raise UserError(f"{dataset}: nothing to remove; name a source with --source")
+            for location in given_up:
+                forget_shards(storage, location)
+                console.print(f"{location}: forgotten", markup=False, soft_wrap=True)
             journal.fold(storage, workers_gone=True)
             videos, gone = find_videos(storage, sources or [])
             for name in gone:
                 console.print(f"{name}: was taken out before", markup=False, soft_wrap=True)
+            for location in settle(storage, [spelling for name in gone for spelling in spellings(name)]):
+                console.print(f"{location}: samples of earlier removals are out", markup=False, soft_wrap=True)
             if videos:
                 removal = plan_removal(storage, videos, reason, copies)
                 _show(console, removal)
@@ -83,8 +99,36 @@ def command(
                     _confirm()
                 write_pending(storage, removal)
                 _carry_out(storage, removal, console)
+            unreached = owed(storage)
     except DiskFullError as error:
         raise UserError(f"{error}; make room and give the same command again") from error
+    if unreached:
+        for location in unreached:
+            _tell_unreached(storage, location)
+        raise typer.Exit(1)
+
+
+def _known_place(storage: Storage, url: str) -> str:
+    from curation.dataset.storage import Storage
+    from curation.errors import UserError
+    from curation.shards.known import elsewhere
+    from curation.suggestions import did_you_mean
+
+    known = elsewhere(storage)
+    location = url if url in known else Storage(url).location
+    if location not in known:
+        raise UserError(f"--forget {url}: no shards of {storage.url} were packed there{did_you_mean(url, known)}")
+    return location
+
+
+def _tell_unreached(storage: Storage, location: str) -> None:
+    """On standard error: the takedown is not done."""
+    from curation.shards.known import why_unreached
+
+    again = f"curation remove {shlex.quote(storage.url)}"
+    print(f"not reached: {location}: {why_unreached(location)}; samples may be left in these shards", file=sys.stderr)
+    print(f"  once they are there again: {again}", file=sys.stderr)
+    print(f"  if they are gone for good: {again} --forget {shlex.quote(location)}", file=sys.stderr)
 
 
 def _shards_folder(url: str) -> Storage:
@@ -107,17 +151,19 @@ def _show(console: Console, removal: Removal) -> None:
     if len(removal.videos) > MOST_SHOWN:
         console.print(f"… {len(removal.videos) - MOST_SHOWN} more")
     console.print(
-        f"{_count(len(removal.videos), 'video')} with {_count(len(removal.clip_ids), 'clip')}, "
+        f"{counted(len(removal.videos), 'video')} with {counted(len(removal.clip_ids), 'clip')}, "
         f"{decimal(removal.num_bytes)}, from tables, media, pictures and selections"
     )
     for one in removal.shards:
         if not one.shards:
             continue
-        rewritten = _count(len(one.shards), "shard")
+        rewritten = counted(len(one.shards), "shard")
         how = f"{rewritten} to be written again" if one.whole else "an unfinished pack: such shards are deleted"
-        console.print(f"{_count(one.samples, 'sample')} from {one.location}: {how}", markup=False, soft_wrap=True)
+        console.print(f"{counted(one.samples, 'sample')} from {one.location}: {how}", markup=False, soft_wrap=True)
+    for location, why in removal.unreached.items():
+        console.print(f"Not reached: shards in {location}: {why}", markup=False, soft_wrap=True)
     for stage, clips in removal.unsettled.items():
-        console.print(f"{stage}: values of {_count(len(clips), 'other clip')} that name a clip that goes")
+        console.print(f"{stage}: values of {counted(len(clips), 'other clip')} that name a clip that goes")
 
 
 def _confirm() -> None:
@@ -145,14 +191,10 @@ def _carry_out(storage: Storage, removal: Removal, console: Console) -> None:
     for stage, clips in removal.unsettled.items():
         again = f"curation annotate {storage.url} --stage {stage}"
         console.print(
-            f"{stage} is to be computed again for {_count(len(clips), 'clip')}: {again}", markup=False, soft_wrap=True
+            f"{stage} is to be computed again for {counted(len(clips), 'clip')}: {again}", markup=False, soft_wrap=True
         )
     others = [name for name in storage.entries() if name not in LAYOUT and not name.startswith(".")]
     if others:
         told = f"{', '.join(others[:MOST_SHOWN])}{' …' if len(others) > MOST_SHOWN else ''}"
         console.print(f"Not looked into, as they are no part of a dataset: {told}", markup=False, soft_wrap=True)
     console.print("Backups, versions that a bucket keeps, and copies made elsewhere are not reached.")
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"

@@ -33,6 +33,7 @@ def command(
         resolved,
         dataset,
         lambda job: job.retry(),
+        otherwise=f"nothing in {dataset} has failed",
         address=address,
         in_process=in_process,
         quiet=quiet,

@@ -56,6 +56,7 @@ def command(
         resolved,
         output,
         lambda job: job.run(sources, readmit=readmit),
+        otherwise="all of these sources are passed over",
         address=address,
         in_process=in_process,
         quiet=quiet,

@@ -20,13 +20,17 @@ def run_job(
     dataset: str,
     do: Callable[[Job], Outcome],
     *,
+    otherwise: str,
     address: str | None,
     in_process: bool,
     quiet: bool,
     log: Path | None,
     verbose: bool,
 ) -> int:
-    """Do a job with live progress and a closing summary; returns the exit status, 0 or 1."""
+    """Do a job with live progress and a closing summary; returns the exit status, 0 or 1.
+
+    ``otherwise``: why there was nothing to do, where the job was about no video.
+    """
     from curation.cli.progress import Screen
     from curation.cli.summary import print_nothing_to_do, print_summary
     from curation.engine.in_process import InProcess
@@ -46,7 +50,7 @@ def run_job(
         if outcome.work or outcome.progress.videos_done or outcome.missing:
             print_summary(summary, dataset)
         else:
-            print_nothing_to_do(summary, dataset)
+            print_nothing_to_do(summary, dataset, otherwise)
     return 1 if summary.failures else 0
 
 

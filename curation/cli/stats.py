@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from curation.cli.options import AsJson, Config, DatasetArgument, SkipMissing
+from curation.counted import counted
 from curation.errors import UserError
 
 if TYPE_CHECKING:
@@ -84,7 +85,9 @@ def _show(found: Statistics, by: str | None, largest: list[GroupStatistics], num
     from curation.stats.amounts import Lengths
 
     console = table_console()
-    console.print(f"[bold]{found.total.clips:,} clips[/bold], {Lengths(found.total.seconds)(found.total.seconds)}")
+    console.print(
+        f"[bold]{counted(found.total.clips, 'clip')}[/bold], {Lengths(found.total.seconds)(found.total.seconds)}"
+    )
     ranges = kept_ranges(applied) if applied else {}
     console.print(
         distributions("score", [(name, row, ranges.get(name)) for name, row in found.columns.items()], console)
@@ -92,7 +95,8 @@ def _show(found: Statistics, by: str | None, largest: list[GroupStatistics], num
     if table := correlations(found):
         console.print(table)
     if by is not None:
-        groups(by, largest, num, found.total, ranges, console)
+        of_groups = [kept_ranges(applied, (by, group.key)) if applied else {} for group in largest]
+        groups(by, largest, num, found.total, of_groups, console)
     if applied is not None:
         console.print(funnel_table(applied.funnel, applied.verdicts.resolved.rules, console))
         console.print(*closing_lines(applied), sep="\n")

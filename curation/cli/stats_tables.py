@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from curation.cli.bars import bars
+from curation.counted import counted
 from curation.filters import Amount
 from curation.stats.amounts import Lengths, number, share
 from curation.stats.describe import GroupStatistics, Statistics
@@ -57,9 +58,17 @@ def correlations(found: Statistics) -> Table | None:
 
 
 def groups(
-    by: str, found: Sequence[GroupStatistics], num: int, total: Amount, ranges: Mapping[str, Range], console: Console
+    by: str,
+    found: Sequence[GroupStatistics],
+    num: int,
+    total: Amount,
+    ranges: Sequence[Mapping[str, Range]],
+    console: Console,
 ) -> None:
-    """Print how large the groups are, what a filter keeps of them, and the distribution of each score in them."""
+    """Print how large the groups are, what a filter keeps of them, and the distribution of each score in them.
+
+    ``ranges``: of each group, what the filter keeps of each score.
+    """
     lengths = Lengths(total.seconds)
     table = Table(by, "clips", "share", "length", *(() if found[0].kept is None else ("kept", "of it", "kept length")))
     for column in table.columns[1:]:
@@ -72,16 +81,18 @@ def groups(
         table.add_row(Text(_key(group)), *sizes, *left)
     console.print(table)
     if num > len(found):
-        console.print(f"… {num - len(found):,} smaller groups; --groups N shows more")
+        console.print(f"… {counted(num - len(found), 'smaller group')}; --groups N shows more")
     for name in (name for name in found[0].columns if any(group.columns[name].varies for group in found)):
-        rows = [(_key(group), group.columns[name], ranges.get(name)) for group in found]
+        rows = [(_key(group), group.columns[name], kept.get(name)) for group, kept in zip(found, ranges, strict=True)]
         console.print(Text(f"\n{name} by {by}", style="bold"))
         console.print(distributions(by, rows, console))
 
 
 def _lines(name: str, row: Distribution, kept: Range | None, width: int) -> RenderableType:
-    missing = f"{row.nulls:,} nulls" + (f", {row.failed:,} of them failed" if row.failed else "") if row.nulls else ""
-    head = Text.assemble((name, "bold"), f"  {row.count:,} values", f"  {missing}" if missing else "")
+    missing = (
+        counted(row.nulls, "null") + (f", {row.failed:,} of them failed" if row.failed else "") if row.nulls else ""
+    )
+    head = Text.assemble((name, "bold"), f"  {counted(row.count, 'value')}", f"  {missing}" if missing else "")
     if row.histogram is None:
         return head
     numbers = "  ".join(f"{heading} {value}" for heading, value in zip(HEADINGS, _numbers(row), strict=True))

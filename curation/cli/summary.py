@@ -6,6 +6,7 @@ from rich.console import Console
 from rich.table import Table
 
 from curation.contact_sheet import clock
+from curation.counted import counted
 from curation.engine.summary import Summary
 from curation.sources.location import shown
 
@@ -22,7 +23,7 @@ def print_summary(summary: Summary, dataset: str) -> None:
     twice = f", {summary.duplicates} duplicates passed over" if summary.duplicates else ""
     table.add_row("videos", f"{summary.videos}{failed}{twice}")
     if summary.videos_updated:
-        table.add_row("manifest", f"columns updated in {_rows(summary)} of videos")
+        table.add_row("manifest", f"columns updated in {counted(summary.videos_updated, 'row')} of videos")
     kinds = ", ".join(f"{count} {kind}" for kind, count in sorted(summary.transitions.items()))
     table.add_row("transitions", kinds or "none")
     modes = ", ".join(f"{count} {mode}" for mode, count in sorted(summary.clips_by_mode.items()))
@@ -40,25 +41,25 @@ def print_summary(summary: Summary, dataset: str) -> None:
     console.print(f"Query it: [bold]duckdb -c \"SELECT * FROM '{dataset}/clips/*.parquet'\"[/bold]")
 
 
-def print_nothing_to_do(summary: Summary, dataset: str) -> None:
-    """Say that everything was there already."""
+def print_nothing_to_do(summary: Summary, dataset: str, otherwise: str) -> None:
+    """Say that everything was there already; ``otherwise``: what is said where the job was about no video at all."""
     console = Console()
-    there = f"all {summary.videos} videos and {summary.clips} clips are in {dataset} already."
+    there = otherwise
+    if summary.videos:
+        both = f"{counted(summary.videos, 'video')} and {counted(summary.clips, 'clip')}"
+        there = f"{both} are in {dataset} already"
     if summary.videos_updated:
-        console.print(f"Manifest columns updated in {_rows(summary)} of videos; nothing else to do: {there}")
+        rows = counted(summary.videos_updated, "row")
+        console.print(f"Manifest columns updated in {rows} of videos; nothing else to do: {there}.")
     else:
-        console.print(f"Nothing to do: {there}")
+        console.print(f"Nothing to do: {there}.")
     _print_failures(console, summary, dataset)
-
-
-def _rows(summary: Summary) -> str:
-    return f"{summary.videos_updated} row{'s' * (summary.videos_updated != 1)}"
 
 
 def _print_failures(console: Console, summary: Summary, dataset: str) -> None:
     if not summary.failures:
         return
-    console.print(f"\n[bold red]{sum(summary.failures.values())} items failed[/bold red]")
+    console.print(f"\n[bold red]{counted(sum(summary.failures.values()), 'item')} failed[/bold red]")
     for (stage, reason), count in list(summary.failures.items())[:MOST_REASONS]:
         console.print(f"  {count} × {stage}: {shown(reason)}", markup=False)
     if len(summary.failures) > MOST_REASONS:

@@ -74,6 +74,8 @@ def _show(console: Console, found: dict[str, Any]) -> None:
         line("filter", "none was applied yet")
     if not found["shards"]:
         line("shard", "in none")
+    for location, reason in found["unreached_shards"].items():
+        line("shards", f"{location}: not looked at: {reason}")
 
 
 def _verdict(one: dict[str, Any]) -> str:

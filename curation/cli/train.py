@@ -19,13 +19,13 @@ from curation.cli.options import (
     Shards,
     Verbose,
 )
+from curation.interruption import INTERRUPTED
 
 if TYPE_CHECKING:
     from models.diffusion.recipe import Recipe
     from models.diffusion.train.on_ray import Workers
 
 NAME = "train"
-INTERRUPTED = 130
 
 
 def command(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from curation.cli.options import DatasetArgument
+from curation.counted import counted
 
 if TYPE_CHECKING:
     from curation.tune.access import Access
@@ -76,7 +77,7 @@ def _tell(session: Session, access: Access, url: str, port: int) -> None:
         print(session.cannot_save or f"filters are saved to {session.target}")
     else:
         print(f"{session.target} is not there yet; the first filter that is saved makes it")
-    print(f"{len(session.opened.table):,} clips: {url}")
+    print(f"{counted(len(session.opened.table), 'clip')}: {url}")
     if os.environ.get("SSH_CONNECTION"):
         server = os.environ["SSH_CONNECTION"].split()[2]
         print(f"from where you sit: ssh -L {port}:127.0.0.1:{port} {server}, then open {url}")

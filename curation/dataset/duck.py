@@ -58,7 +58,7 @@ def literal(value: str | bool | int | float) -> str:
     raise TypeError(f"no literal of SQL for {type(value).__name__}")
 
 
-def first_line(error: Exception) -> str:
+def first_line(error: Exception | str) -> str:
     """What DuckDB says, without the kind of error before it and the excerpt after it."""
     text = (str(error).splitlines() or [type(error).__name__])[0]
     return text.partition("Error: ")[2] or text

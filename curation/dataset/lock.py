@@ -32,7 +32,7 @@ def only_writer(storage: Storage, *, removing: bool = False) -> Iterator[None]:
     check_folder(storage)
     with _lock(storage):
         if not removing:
-            no_removal(storage)
+            _no_interrupted_removal(storage)
         yield
 
 
@@ -44,7 +44,7 @@ def no_writer(storage: Storage) -> Iterator[None]:
         UserError: a process is writing, or a removal was interrupted.
     """
     with _lock(storage, shared=True):
-        no_removal(storage)
+        _no_interrupted_removal(storage)
         yield
 
 
@@ -68,16 +68,23 @@ def _lock(storage: Storage, *, shared: bool = False) -> Iterator[None]:
         try:
             fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
         except OSError as error:
-            raise UserError(f"{storage.url}: another run is writing to this dataset; wait until it is done") from error
+            what = "a removal is running on" if storage.exists(REMOVAL) else "another run is writing to"
+            raise UserError(f"{storage.url}: {what} this dataset; wait until it is done") from error
         yield
 
 
 def no_removal(storage: Storage) -> None:
-    """Raises UserError where a removal has begun and is not done."""
+    """For one who holds no lock. Raises UserError where a removal has begun and is not done."""
     if storage.exists(REMOVAL):
-        raise UserError(
-            f"{storage.url}: a removal was interrupted; finish it first: curation remove {shlex.quote(storage.url)}"
-        )
+        with no_writer(storage):
+            pass
+
+
+def _no_interrupted_removal(storage: Storage) -> None:
+    """For one who holds the lock."""
+    if storage.exists(REMOVAL):
+        begun = "a removal was interrupted" if storage.is_local else "a removal has begun (still running?)"
+        raise UserError(f"{storage.url}: {begun}; finish it first: curation remove {shlex.quote(storage.url)}")
 
 
 def check_folder(storage: Storage) -> None:

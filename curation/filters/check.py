@@ -91,7 +91,7 @@ class _Findings:
 
     def _look_at_sql(self, rule: SqlRule) -> None:
         try:
-            reading = read_expression(rule.expression, self._known)
+            reading = read_expression(rule.expression, self._known, rule.seconds)
         except UserError as error:
             self._mistake(("sql",), "sql", str(error))
             return

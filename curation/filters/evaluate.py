@@ -62,7 +62,7 @@ def evaluate(resolved: ResolvedFilter, table: ClipTable) -> Verdicts:
     """Judge all clips of the table that the filter was resolved with.
 
     Raises:
-        UserError: SQL fails on a value of some clip; with file and line.
+        UserError: SQL fails on a value of some clip, or takes too long; with file and line.
     """
     return Verdicts(resolved, tuple(_verdict(rule, table) for rule in resolved.rules), len(table))
 
@@ -102,7 +102,7 @@ def _tests(rule: ColumnRule, percentiles: Percentiles | None, table: ClipTable) 
 
 def _sql_verdict(rule: SqlRule, table: ClipTable) -> Verdict:
     try:
-        answer = table.sql(rule.expression, rule.columns)
+        answer = table.sql(rule.expression, rule.columns, rule.seconds)
     except UserError as error:
         where = rule.place(("sql",))
         raise UserError(f"{where}: {rule.label}: {error}" if where else f"{rule.label}: {error}") from None

@@ -32,6 +32,12 @@ class Groups:
         """What the clips of a group have in common, by column."""
         return {name: self.keys[name][code].as_py() for name in self.names}
 
+    def code(self, name: str, value: Any) -> int | None:
+        """The first group whose clips have ``value`` in a column; None where there is none."""
+        keys = self.keys[name]
+        place = pc.index(keys.is_null(), True) if value is None else pc.index(keys, pa.scalar(value, keys.type))
+        return place.as_py() if place.as_py() >= 0 else None
+
 
 def group(clips: pa.Table) -> Groups:
     """Groups of the clips that are equal in all columns of ``clips``, sorted by the first column, then the second, …"""

@@ -106,7 +106,7 @@ class _Draft:
     def resolve(self, filter_name: str) -> Rule:
         if self.column is None:
             found = validated(SqlSpec, self.values, name=f"{filter_name}", place=self._place)
-            return SqlRule(found.sql, found.name, self.places)
+            return SqlRule(found.sql, found.name, found.timeout_s, self.places)
         spec = validated(ColumnSpec, self.values, name=f"{filter_name}.{self.column}", place=self._place)
         return ColumnRule(self.column, spec, self.places)
 

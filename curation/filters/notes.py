@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from curation.counted import counted
 from curation.filters.evaluate import Verdicts
 from curation.filters.percent import WHOLE, Share
 from curation.filters.resolve import Number, Percentiles
@@ -47,7 +48,7 @@ def _line(
         return
     why = "equal values stay together"
     if rule.spec.within:
-        why += f", and the shares of {len(percentiles.groups)} groups are rounded each"
+        why += f", and the shares of {counted(len(percentiles.groups), 'group')} are rounded each"
     else:
         bound = percentiles.bounds(0)["min" if key == "drop_lowest" else "max"]
         why += f", and {_count(rule, bound, table):,} clips have {bound:.4g}; min or max can tell what becomes of them"

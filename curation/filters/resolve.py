@@ -52,6 +52,18 @@ class ResolvedRule:
         found: dict[str, Number] = {}
         if self.percentiles is not None and not spec.within and len(self.percentiles.groups):
             found = self.percentiles.bounds(0)
+        return self._with_written(found)
+
+    def bounds_within(self, column: str, key: Any) -> dict[str, Number]:
+        """As `bounds`, for the clips that have ``key`` in ``column``: with the percentiles of that group."""
+        if isinstance(self.rule, SqlRule) or self.percentiles is None or self.rule.spec.within != (column,):
+            return self.bounds()
+        code = self.percentiles.groups.code(column, key)
+        return self._with_written({} if code is None else self.percentiles.bounds(code))
+
+    def _with_written(self, found: dict[str, Number]) -> dict[str, Number]:
+        assert isinstance(self.rule, ColumnRule)
+        spec = self.rule.spec
         if spec.min is not None:
             found["min"] = max(spec.min, found.get("min", spec.min))
         if spec.max is not None:

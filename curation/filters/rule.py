@@ -10,6 +10,8 @@ from curation.config.document import Keys
 from curation.filters.spec import ColumnSpec
 
 LONGEST_LABEL = 100
+# How long a rule in SQL may take that does not say so itself.
+SQL_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -42,13 +44,19 @@ class ColumnRule:
 
 @dataclass(frozen=True)
 class SqlRule:
-    """An expression in SQL that is true for the clips that are kept; null counts as not true. ``columns``: those that
-    it reads, filled in by `curation.filters.check`."""
+    """An expression in SQL that is true for the clips that are kept; null counts as not true. ``timeout_s``: how long
+    it may take; ``columns``: those that it reads, filled in by `curation.filters.check`."""
 
     expression: str
     name: str | None = None
+    timeout_s: float | None = None
     places: Mapping[Keys, str] = field(default_factory=dict, compare=False)
     columns: tuple[str, ...] = field(default=(), compare=False)
+
+    @property
+    def seconds(self) -> float:
+        """How long it may take."""
+        return SQL_SECONDS if self.timeout_s is None else self.timeout_s
 
     @property
     def label(self) -> str:
@@ -66,7 +74,8 @@ class SqlRule:
 
     def to_dict(self) -> dict[str, Any]:
         """The rule as it would stand in YAML."""
-        return {"sql": self.expression} | ({"name": self.name} if self.name else {})
+        limit = {} if self.timeout_s is None else {"timeout_s": self.timeout_s}
+        return {"sql": self.expression, **({"name": self.name} if self.name else {}), **limit}
 
 
 Rule = ColumnRule | SqlRule

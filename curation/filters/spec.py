@@ -32,6 +32,9 @@ def _number(value: Any) -> Any:
     return value
 
 
+# A day.
+LONGEST_SQL_S = 86_400
+
 Number = Annotated[StrictInt | float, Field(union_mode="left_to_right"), BeforeValidator(_number)]
 
 
@@ -119,6 +122,7 @@ class SqlSpec(BaseModel):
 
     sql: Annotated[str, Field(min_length=1)]
     name: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    timeout_s: Annotated[float, Field(gt=0, le=LONGEST_SQL_S)] | None = None
 
 
 def _one_column(item: Any) -> Any:

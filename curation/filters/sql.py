@@ -1,19 +1,17 @@
 """Rules in SQL: what an expression may be, which columns it reads, and its value for every clip.
 
 Only an expression over one clip is let through, and it is evaluated where no file, no network and no setting can be
-reached: a filter may come from elsewhere.
+reached, and for so long only: a filter may come from elsewhere.
 """
 
 from __future__ import annotations
 
 import json
 import re
-import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -22,12 +20,10 @@ import pyarrow as pa
 from curation.dataset.duck import first_line
 from curation.dataset.wide import Column
 from curation.errors import UserError
+from curation.filters.once import Once
+from curation.filters.sealed import sealed
 
-if TYPE_CHECKING:
-    import duckdb
-
-# Opening a database takes thirty times as long as reading an expression.
-_OF_THREAD = threading.local()
+READINGS_KEPT = 256
 # What DuckDB calls consistent though it tells the time; age() does so with one argument.
 _OF_THE_TIME = frozenset({"current_localtime", "current_localtimestamp", "current_timestamp", "current_date"})
 _AGE = "age"
@@ -48,72 +44,51 @@ class Reading:
     unknown: tuple[str, ...] = ()
 
 
-def read_expression(expression: str, known: Mapping[str, Column]) -> Reading:
-    """What ``expression`` reads of a wide table with the columns ``known``.
+def read_expression(expression: str, known: Mapping[str, Column], seconds: float) -> Reading:
+    """What ``expression`` reads of a wide table with the columns ``known``. ``seconds``: how long it may take to
+    find out: DuckDB computes what is constant in it.
 
     Raises:
-        UserError: it is no expression, no truth value, looks at more than one clip, or gives other values each time.
-            The message is DuckDB's, in one line.
+        UserError: it is no expression, no truth value, looks at more than one clip, gives other values each time, or
+            takes too much time or memory. What is DuckDB's message is one line.
     """
-    import duckdb
-
-    schema = pa.schema([(column.name, column.type) for column in known.values()])
-    by_name = {name.casefold(): name for name in known}
-    found = _Names()
-    try:
-        with _seeing(schema.empty_table()) as connection:
-            duckdb.SQLExpression(expression)
-            query = f"SELECT ({_on_lines_of_its_own(expression)})"
-            ((parsed,),) = connection.execute("SELECT json_serialize_sql(?)", [query]).fetchall()
-            found.read(json.loads(parsed), frozenset())
-            _refuse_changing(found.functions)
-            unknown = tuple(name for name in found.columns if name.casefold() not in by_name)
-            if not unknown:
-                _bind(connection, expression)
-    except duckdb.Error as error:
-        raise UserError(first_line(error)) from None
-    return Reading(tuple(by_name[name.casefold()] for name in found.columns if name not in unknown), unknown)
+    return _readings(expression, tuple((column.name, column.type) for column in known.values()), seconds)
 
 
-def truth_values(expression: str, clips: pa.Table) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
+def truth_values(
+    expression: str, clips: pa.Table, seconds: float
+) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
     """Whether the expression is true, and whether it is null, for every clip; bool [clips].
 
     Raises:
-        UserError: it fails on a value of some clip.
+        UserError: it fails on a value of some clip; it takes longer than ``seconds``, or too much memory.
     """
-    import duckdb
-
-    try:
-        with _seeing(clips) as connection:
-            query = f"SELECT ({_on_lines_of_its_own(expression)}) AS kept FROM clips"
-            result = connection.sql(query).to_arrow_table()
-    except duckdb.Error as error:
-        raise UserError(first_line(error)) from None
-    kept = result["kept"].combine_chunks()
+    rows = sealed().ask(f"SELECT ({_on_lines_of_its_own(expression)}) AS kept FROM clips", clips, seconds).rows
+    kept = rows["kept"].combine_chunks()
     unknown = kept.is_null().to_numpy(zero_copy_only=False)
     return kept.fill_null(False).to_numpy(zero_copy_only=False), unknown
 
 
-@contextmanager
-def _seeing(clips: pa.Table) -> Iterator[duckdb.DuckDBPyConnection]:
-    """This thread's database, which reaches nothing outside of itself, with one table: ``clips``."""
-    if not hasattr(_OF_THREAD, "database"):
-        _OF_THREAD.database = _sealed()
-    connection: duckdb.DuckDBPyConnection = _OF_THREAD.database
-    connection.register("clips", clips)
-    try:
-        yield connection
-    finally:
-        connection.unregister("clips")
-
-
-def _sealed() -> duckdb.DuckDBPyConnection:
+def _read(expression: str, columns: tuple[tuple[str, pa.DataType], ...], seconds: float) -> Reading:
     import duckdb
 
-    connection = duckdb.connect(config={"enable_external_access": "false", "python_enable_replacements": "false"})
-    connection.execute("SET enable_progress_bar = false")  # it would go to standard output
-    connection.execute("SET lock_configuration = true")
-    return connection
+    by_name = {name.casefold(): name for name, _ in columns}
+    found = _Names()
+    try:
+        duckdb.SQLExpression(expression)
+        query = f"SELECT ({_on_lines_of_its_own(expression)})"
+        ((parsed,),) = duckdb.connect().execute("SELECT json_serialize_sql(?)", [query]).fetchall()
+    except duckdb.Error as error:
+        raise UserError(first_line(error)) from None
+    found.read(json.loads(parsed), frozenset())
+    _refuse_changing(found.functions)
+    unknown = tuple(name for name in found.columns if name.casefold() not in by_name)
+    if not unknown:
+        _bind(expression, pa.schema(columns).empty_table(), seconds)
+    return Reading(tuple(by_name[name.casefold()] for name in found.columns if name not in unknown), unknown)
+
+
+_readings = Once(_read, READINGS_KEPT)
 
 
 @cache
@@ -137,11 +112,11 @@ def _on_lines_of_its_own(expression: str) -> str:
     return f"\n{expression}\n"
 
 
-def _bind(connection: duckdb.DuckDBPyConnection, expression: str) -> None:
+def _bind(expression: str, clips: pa.Table, seconds: float) -> None:
     condition = _on_lines_of_its_own(expression)
-    connection.sql(f"SELECT 1 FROM clips WHERE ({condition})").fetchall()
-    (kind,) = connection.sql(f"SELECT ({condition}) FROM clips").types
-    if str(kind) != "BOOLEAN":
+    sealed().ask(f"SELECT 1 FROM clips WHERE ({condition})", clips, seconds)
+    (kind,) = sealed().ask(f"SELECT ({condition}) FROM clips", clips, seconds).types
+    if kind != "BOOLEAN":
         raise UserError(f"should be true or false for each clip, and is a value of type {kind}")
 
 

@@ -20,6 +20,7 @@ from curation.dataset.storage import Storage
 from curation.dataset.wide import CLIP_ID, DURATION, Column, columns, view
 from curation.errors import UserError
 from curation.filters.groups import Groups, group
+from curation.filters.once import Once
 from curation.filters.ranking import Ranking
 from curation.filters.sql import truth_values
 
@@ -63,7 +64,7 @@ class ClipTable:
         self.ranking = lru_cache(maxsize=None)(self._ranking)
         self.matches = lru_cache(RESULTS_KEPT)(self._matches)
         self.is_one_of = lru_cache(RESULTS_KEPT)(self._is_one_of)
-        self.sql = lru_cache(RESULTS_KEPT)(self._sql)
+        self.sql = Once(self._sql, RESULTS_KEPT)
 
     @classmethod
     def open(cls, storage: Storage) -> ClipTable:
@@ -166,9 +167,10 @@ class ClipTable:
             wanted = tuple(float(value) for value in wanted if float(value) == value)
         return np.isin(numbers, np.array(wanted, None if len(wanted) else numbers.dtype)) & ~self.missing(name)
 
-    def _sql(self, expression: str, names: tuple[str, ...]) -> Answer:
-        """Whether an expression of SQL over the columns ``names`` is true for each clip."""
-        return Answer(*truth_values(expression, self.need(names)))
+    def _sql(self, expression: str, names: tuple[str, ...], seconds: float) -> Answer:
+        """Whether an expression of SQL over the columns ``names`` is true for each clip; it may take ``seconds``."""
+        clips = self.need(names).select([CLIP_ID, *(name for name in names if name != CLIP_ID)])
+        return Answer(*truth_values(expression, clips, seconds))
 
 
 def _mask(values: pa.ChunkedArray) -> Mask:

@@ -50,7 +50,7 @@ def find_videos(storage: Storage, wanted: Sequence[str]) -> tuple[list[FoundVide
         found.update({video.video_id: video for video in matches})
         if matches:
             continue
-        if name not in removed.video_ids and not any(removed.has(one) for one in _spellings(name)):
+        if name not in removed.video_ids and not any(removed.has(one) for one in spellings(name)):
             raise UserError(f"--source {shown(name)}: no video of {storage.url} has this source{_hint(name, by_name)}")
         gone.append(name)
     return sorted(found.values(), key=lambda video: video.video_id), gone
@@ -61,7 +61,7 @@ def _video(row: dict[str, Any]) -> FoundVideo:
 
 
 def _matching(name: str, videos: Sequence[FoundVideo], by_name: dict[str, list[FoundVideo]]) -> list[FoundVideo]:
-    for spelling in _spellings(name):
+    for spelling in spellings(name):
         if spelling in by_name:
             return by_name[spelling]
     if not _PATTERN.search(name):
@@ -69,7 +69,7 @@ def _matching(name: str, videos: Sequence[FoundVideo], by_name: dict[str, list[F
     return [
         video
         for video in videos
-        if any(fnmatchcase(source, spelling) for source in video.sources for spelling in _spellings(name))
+        if any(fnmatchcase(source, spelling) for source in video.sources for spelling in spellings(name))
     ]
 
 
@@ -80,6 +80,6 @@ def _hint(name: str, sources: Iterable[str]) -> str:
     return did_you_mean(name, list(sources)[:_MOST_NAMES]).partition("; known")[0]
 
 
-def _spellings(name: str) -> list[str]:
+def spellings(name: str) -> list[str]:
     """As given, and as the absolute path that the dataset would have of a local file."""
     return [name] if scheme(name) else [name, local_name(name)]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -23,7 +23,7 @@ from curation.errors import UserError
 from curation.provenance.find import FoundVideo
 from curation.provenance.removed import REMOVED, name_hash, now
 from curation.shards.folder import MANIFEST
-from curation.shards.known import shards_folders
+from curation.shards.known import known_shards
 from curation.shards.take_out import shards_with
 from curation.sources.location import shown
 
@@ -44,7 +44,8 @@ class FromShards:
 @dataclass(frozen=True)
 class Removal:
     """All that goes. ``unsettled``: by stage, other clips whose values name a clip that goes (its duplicates): these
-    values go as well. ``fingerprint``: of the dataset before."""
+    values go as well. ``fingerprint``: of the dataset before; ``unreached``: shards that cannot be
+    looked at, and why."""
 
     videos: Sequence[FoundVideo]
     clip_ids: Sequence[str]
@@ -53,6 +54,7 @@ class Removal:
     shards: Sequence[FromShards]
     fingerprint: str
     reason: str = ""
+    unreached: Mapping[str, str] = field(default_factory=dict)
     time: str = field(default_factory=now)
     id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -69,6 +71,11 @@ class Removal:
     def sources(self) -> list[str]:
         """All names of the sources."""
         return [source for video in self.videos for source in video.sources]
+
+    @property
+    def named(self) -> frozenset[str]:
+        """Ids of the clips whose samples hold something that goes."""
+        return frozenset([*self.clip_ids, *(clip_id for clips in self.unsettled.values() for clip_id in clips)])
 
     @property
     def names(self) -> frozenset[str]:
@@ -90,6 +97,7 @@ class Removal:
                     "clips": len(self.clip_ids),
                     "bytes": self.num_bytes,
                     "samples": {folder.location: folder.samples for folder in self.shards},
+                    "not_reached": sorted(self.unreached),
                 },
                 "code_version": curation.__version__,
             }
@@ -103,7 +111,7 @@ def plan_removal(
     """What goes with these videos. ``more_shards``: shards folders that the dataset does not know of.
 
     Raises:
-        UserError: a shards folder cannot be reached; a video's id, by which folders are deleted, is none.
+        UserError: a video's id, by which folders are deleted, is none.
     """
     video_ids = [video.video_id for video in videos]
     for video_id in video_ids:
@@ -113,7 +121,8 @@ def plan_removal(
     if rows is not None:
         rows = rows.filter(pc.is_in(rows["video_id"], value_set=pa.array(video_ids, pa.string())))
     clip_ids = rows["clip_id"].to_pylist() if rows is not None else []
-    folders = {folder.location: folder for folder in (*shards_folders(storage), *more_shards)}
+    known = known_shards(storage)
+    folders = {folder.location: folder for folder in (*known.folders, *more_shards)}
     removal = Removal(
         videos,
         sorted(clip_ids),
@@ -122,11 +131,11 @@ def plan_removal(
         [],
         dataset_fingerprint(storage),
         reason,
+        known.unreached,
     )
-    unsettled = _unsettled(storage, removal.gone)
-    named = {*clip_ids, *(clip_id for clips in unsettled.values() for clip_id in clips)}
-    shards = [_from_shards(folder, set(clip_ids), named) for folder in folders.values()]
-    return replace(removal, unsettled=unsettled, shards=shards)
+    removal = replace(removal, unsettled=_unsettled(storage, removal.gone))
+    shards = [_from_shards(folder, set(clip_ids), removal.named) for folder in folders.values()]
+    return replace(removal, shards=shards)
 
 
 def read_pending(storage: Storage) -> Removal | None:

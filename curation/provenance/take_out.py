@@ -22,10 +22,11 @@ from curation.dataset.sweep import CONTACT_SHEETS, MEDIA
 from curation.dataset.table import read_part, write_part
 from curation.engine.identify import STATE
 from curation.filters.selection import FILTER, FINGERPRINT, RESOLVED, SELECTIONS
+from curation.provenance.owed import owe
 from curation.provenance.removal import Removal
 from curation.provenance.removed import append
 from curation.provenance.scrub import scrub, scrub_text
-from curation.shards.folder import is_shards_folder
+from curation.shards.known import elsewhere, why_unreached
 from curation.shards.take_out import take_out, take_out_unfinished
 
 
@@ -49,15 +50,19 @@ def carry_out(storage: Storage, removal: Removal, working: Callable[[str], None]
             settings[name] = now if settings[name] == removal.fingerprint else settings[name]
         return {name: scrub(value, removal.names, removal.sources) for name, value in settings.items()}
 
+    unreached = set(removal.unreached)
     for one in removal.shards:
         folder = Storage(one.location)
         working(f"shards in {one.location}")
-        if not is_shards_folder(folder):
+        if why_unreached(one.location):
+            unreached |= {one.location}.intersection(elsewhere(storage))
             continue
         if one.whole:
             take_out(folder, one.shards, removal.gone, amended)
         else:
             take_out_unfinished(folder, removal.gone)
+    for location in sorted(unreached):
+        owe(storage, location, removal.gone, removal.named)
     describe(storage, read_description(storage)["pipeline"])
     append(storage, removal.entries())
     storage.delete([REMOVAL])

@@ -18,7 +18,7 @@ from curation.errors import UserError
 from curation.filters.selection import SELECTIONS, read_selection
 from curation.provenance.made_with import Fingerprints, parameters
 from curation.shards.folder import MANIFEST
-from curation.shards.known import shards_folders
+from curation.shards.known import Known, known_shards
 from curation.shards.reader import ShardReader
 
 LEAST_DIGITS = 4
@@ -27,7 +27,8 @@ _DIGITS = re.compile(r"[0-9a-f]{4,32}")
 
 
 def trace(storage: Storage, clip: str) -> dict[str, Any]:
-    """What is known of a clip, as plain values: clip, video, media, stages, filters, shards.
+    """What is known of a clip, as plain values: clip, video, media, stages, filters, shards, and
+    shards that cannot be looked at.
 
     ``clip``: its clip_id, or as many of the first digits, at least `LEAST_DIGITS`, as no other clip has.
 
@@ -36,6 +37,7 @@ def trace(storage: Storage, clip: str) -> dict[str, Any]:
     """
     clip_id = full_id(storage, clip)
     row = _row(storage, CLIPS, "clip_id", clip_id) or {}
+    shards = known_shards(storage)
     video = _row(storage, VIDEOS, "video_id", row["video_id"]) or {}
     return {
         "clip": row,
@@ -44,7 +46,8 @@ def trace(storage: Storage, clip: str) -> dict[str, Any]:
         "media": {"path": storage.url_of(row["media"]), "is_there": storage.exists(row["media"])},
         "stages": _stages(storage, clip_id),
         "filters": _filters(storage, clip_id),
-        "shards": _shards(storage, clip_id),
+        "shards": _shards(shards, clip_id),
+        "unreached_shards": dict(shards.unreached),
     }
 
 
@@ -117,10 +120,10 @@ def _filters(storage: Storage, clip_id: str) -> list[dict[str, Any]]:
     return found
 
 
-def _shards(storage: Storage, clip_id: str) -> list[dict[str, Any]]:
+def _shards(known: Known, clip_id: str) -> list[dict[str, Any]]:
     """Where the clip is packed: folder, shard, and byte offset and size of each member."""
     found = []
-    for folder in shards_folders(storage):
+    for folder in known.folders:
         if not folder.exists(MANIFEST):
             continue
         shards = ShardReader(folder.location)

@@ -3,12 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 from curation.dataset.storage import Storage, join
-from curation.errors import UserError
 from curation.shards.folder import SHARDS, is_shards_folder
 
 ELSEWHERE = "_state/packs.json"
+
+
+@dataclass(frozen=True)
+class Known:
+    """``folders``: with shards, whole or begun; ``unreached``: places where some should be, each with why none are
+    found."""
+
+    folders: Sequence[Storage]
+    unreached: Mapping[str, str]
 
 
 def remember_pack(storage: Storage, output: Storage) -> None:
@@ -16,7 +26,12 @@ def remember_pack(storage: Storage, output: Storage) -> None:
     known = elsewhere(storage)
     is_inside = output.url_of("").rpartition("/")[0] == storage.url_of(SHARDS)
     if not is_inside and output.location not in known:
-        storage.write_bytes(ELSEWHERE, (json.dumps([*known, output.location], indent=2) + "\n").encode())
+        _write(storage, [*known, output.location])
+
+
+def forget_pack(storage: Storage, location: str) -> None:
+    """Do not look for shards there any more."""
+    _write(storage, [one for one in elsewhere(storage) if one != location])
 
 
 def elsewhere(storage: Storage) -> list[str]:
@@ -26,23 +41,28 @@ def elsewhere(storage: Storage) -> list[str]:
     return [str(location) for location in json.loads(storage.read_bytes(ELSEWHERE))]
 
 
-def shards_folders(storage: Storage) -> list[Storage]:
-    """All folders with shards of this dataset, whole or begun; those elsewhere that are there no longer are left out.
-
-    Raises:
-        UserError: a place cannot be reached.
-    """
+def known_shards(storage: Storage) -> Known:
+    """All places where shards of this dataset were packed."""
     names = {name.split("/")[1] for name in storage.files(SHARDS) if name.count("/") > 1}
     inside = [Storage(storage.url_of(join(SHARDS, name))) for name in sorted(names)]
-    outside = [Storage(location) for location in elsewhere(storage)]
-    return [folder for folder in (*inside, *outside) if _has_shards(folder, storage)]
+    folders = [folder for folder in inside if is_shards_folder(folder)]
+    unreached = {}
+    for location in elsewhere(storage):
+        reason = why_unreached(location)
+        if reason:
+            unreached[location] = reason
+        else:
+            folders.append(Storage(location))
+    return Known(folders, unreached)
 
 
-def _has_shards(folder: Storage, dataset: Storage) -> bool:
+def why_unreached(location: str) -> str:
+    """Why no shards are found at a place; empty where there are some."""
     try:
-        return is_shards_folder(folder)
+        return "" if is_shards_folder(Storage(location)) else "no shards are there"
     except Exception as error:  # each store has its own
-        raise UserError(
-            f"{folder.url}: shards of {dataset.url} were packed there, and cannot be looked at: {error}; if they are "
-            f"gone for good, take the line out of {dataset.url}/{ELSEWHERE}"
-        ) from error
+        return " ".join(str(error).split()) or type(error).__name__
+
+
+def _write(storage: Storage, locations: Sequence[str]) -> None:
+    storage.write_bytes(ELSEWHERE, (json.dumps(locations, indent=2) + "\n").encode())

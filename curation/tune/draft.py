@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from curation.errors import UserError
@@ -11,6 +11,8 @@ from curation.filters import ClipTable, Filter, Rule, SqlRule, check_filter, fil
 
 DRAFT = "draft"
 MOST_RULES = 64
+# How long the page waits for a rule in SQL that does not say how long it may take.
+SQL_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -55,7 +57,7 @@ def read_draft(rules: Sequence[Mapping[str, Any]], table: ClipTable) -> Draft:
 
 def _read(written: Mapping[str, Any], table: ClipTable) -> DraftRule:
     try:
-        filter = filter_of(DRAFT, {"rules": [written]})
+        filter = _not_too_long(filter_of(DRAFT, {"rules": [written]}))
         checked = check_filter(filter, table.columns, table.dataset)
     except UserError as error:
         return DraftRule(None, _message(error), _only_lacks_columns(written, table))
@@ -63,15 +65,23 @@ def _read(written: Mapping[str, Any], table: ClipTable) -> DraftRule:
     table.need(checked.columns)
     if isinstance(rule, SqlRule):
         try:
-            table.sql(rule.expression, rule.columns)  # kept, so that judging by it costs nothing more
+            table.sql(rule.expression, rule.columns, rule.seconds)  # kept, so that judging by it costs nothing more
         except UserError as error:
             return DraftRule(None, f"{rule.label}: {error}")
     return DraftRule(rule)
 
 
+def _not_too_long(filter: Filter) -> Filter:
+    limited = (
+        replace(rule, timeout_s=SQL_SECONDS) if isinstance(rule, SqlRule) and rule.timeout_s is None else rule
+        for rule in filter.rules
+    )
+    return replace(filter, rules=tuple(limited))
+
+
 def _only_lacks_columns(written: Mapping[str, Any], table: ClipTable) -> bool:
     try:
-        filter = filter_of(DRAFT, {"rules": [written]})
+        filter = _not_too_long(filter_of(DRAFT, {"rules": [written]}))
         return bool(check_filter(filter, table.columns, table.dataset, skip_missing=True).skipped)
     except UserError:
         return False

@@ -13,6 +13,7 @@ import yaml
 from curation.config.document import parse
 from curation.errors import UserError
 from curation.filters import Filter, filter_of
+from curation.tune.line_ends import with_ends_of, without_dos
 from curation.tune.yaml_lines import Entry, compose, entries, items
 from curation.tune.yaml_rules import RULES, rule_lines, rules_edited
 
@@ -34,11 +35,10 @@ def with_filter(text: str, filter: Filter, label: str) -> str:
     data = parse(text, label).data or {}
     if not isinstance(data, dict) or not isinstance(data.get(FILTERS) or {}, dict):
         raise UserError(f"{label}: should hold the sections pipelines, filters and recipes")
-    line_end = "\r\n" if "\r\n" in text else "\n"
     for edit in (_by_lines, _by_ruamel):
-        edited = edit(text.replace("\r\n", "\n"), filter)
+        edited = edit(without_dos(text), filter)
         if edited is not None and _differs_only_in(filter, edited, data):
-            return edited.replace("\n", line_end)
+            return with_ends_of(text, edited)
     raise UserError(f"{label}: cannot be edited without changing other parts; save under another name, or by hand")
 
 

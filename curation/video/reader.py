@@ -53,7 +53,8 @@ def open_video(
             metadata_errors="replace",
         )
     except (av.FFmpegError, OSError, ValueError) as error:
-        raise ItemError(f"cannot open as video: {reason(error)}") from error
+        why = "the file is empty (0 bytes)" if path.is_file() and not path.stat().st_size else reason(error)
+        raise ItemError(f"cannot open as video: {why}") from error
     with container:
         for stream in container.streams.video:
             if not stream.disposition & Disposition.attached_pic:

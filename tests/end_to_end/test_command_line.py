@@ -22,7 +22,7 @@ def test_a_second_run_has_nothing_to_do(uninterrupted: Uninterrupted, tmp_path: 
     dataset = shutil.copytree(uninterrupted.dataset, tmp_path / "dataset")
     done = curation("run", *uninterrupted.inputs, "-o", dataset, *QUICK)
     assert done.returncode == 0
-    assert "Nothing to do: all 3 videos" in done.stdout
+    assert "Nothing to do: 3 videos" in done.stdout
 
 
 def test_the_summary_agrees_with_the_tables(uninterrupted: Uninterrupted) -> None:
@@ -46,7 +46,7 @@ def test_bad_items_give_rows_and_status_1_then_retry(tmp_path: Path, bikes: Path
     (videos / "bad.mp4").write_bytes(b"no video")
     done = curation("run", videos, "-o", dataset, *QUICK, "--log", log)
     assert done.returncode == 1
-    assert "1 items failed" in done.stdout
+    assert "1 item failed" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
     rows = duckdb.sql(f"SELECT source, status, error FROM '{dataset}/videos/*.parquet' ORDER BY source").fetchall()
     assert [(Path(source).name, status) for source, status, _ in rows] == [("bad.mp4", "failed"), ("good.mp4", "ok")]

@@ -87,7 +87,8 @@ export class Draft {
   }
 
   setSql(rule, expression, name) {
-    rule.written = name ? { sql: expression, name } : { sql: expression };
+    const { name: before, ...others } = rule.written;
+    rule.written = { ...others, sql: expression, ...(name && { name }) };
     this.#changed("values", rule);
   }
 

@@ -187,3 +187,13 @@ def test_a_dataset_on_s3(s3_bucket: str, curation_here: Run) -> None:
     assert done.stdout.splitlines()[-1] == f"{url}/selections/quickstart.parquet"
     assert read_selection(storage, "quickstart").kept_ids() == ["c002", "c003", "c004", "c005"]
     assert curation_here("stats", url, "--filter", "quickstart").returncode == 0
+
+
+def test_one_of_a_kind_is_no_plural(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, curation_here: Run) -> None:
+    monkeypatch.chdir(tmp_path)
+    write_dataset("dataset", 1, {"optical_flow": {"motion_score": [1.0]}})
+    Path("f.yaml").write_text("filters: {f: {rules: [{motion_score: {drop_lowest: 25%, within: source}}]}}")
+    filtered = curation_here("filter", "dataset", "--filter", "f", "--config", "f.yaml").stdout
+    assert "in 1 group " in filtered
+    assert "Kept 1 of 1 clip (100.0 %)" in filtered
+    assert curation_here("stats", "dataset").stdout.startswith("1 clip, ")

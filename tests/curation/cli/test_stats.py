@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import math
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from curation.cli.funnel import kept_ranges
 from curation.dataset.storage import Storage
+from curation.filters import ClipTable, filter_of
+from curation.filters.apply import apply_filter
 from tests.curation.datasets import write_annotation, write_dataset
 
 Run = Callable[..., subprocess.CompletedProcess[str]]
@@ -68,7 +72,7 @@ def test_groups_have_sizes_and_distributions_of_their_own(dataset: Path, curatio
     assert [group["columns"]["motion_score"]["max"] for group in told["groups"]] == [3.0, 7.0]
     shown = curation_here("stats", dataset, "--by", "source", "--groups", "1", "--column", "motion_score").stdout
     assert "videos/00.mp4 4 50.0 %" in "\n".join(rows(shown))
-    assert "… 1 smaller groups; --groups N shows more" in shown
+    assert "… 1 smaller group; --groups N shows more" in shown
     assert "motion_score by source" in shown
 
 
@@ -130,4 +134,17 @@ def test_narrow_terminals_get_lines_for_each_score(
     monkeypatch.setenv("COLUMNS", "60")
     done = curation_here("stats", dataset, "--by", "source", "--filter", "quickstart")
     assert max(map(len, done.stdout.splitlines())) <= 60
-    assert "motion_score  7 values  1 nulls, 1 of them failed" in done.stdout
+    assert "motion_score  7 values  1 null, 1 of them failed" in done.stdout
+
+
+def test_each_group_has_the_thresholds_of_its_own(dataset: Path) -> None:
+    within = {"motion_score": {"drop_lowest": "50%", "within": "source"}}
+    applied = apply_filter(ClipTable.open(Storage(str(dataset))), filter_of("f", {"rules": [within]}))
+    (rule,) = applied.verdicts.resolved.rules
+    told = {one["source"]: one["min"] for one in rule.to_dict()["groups"]}
+    assert len(set(told.values())) > 1
+    assert kept_ranges(applied) == {}
+    for source, least in told.items():
+        assert kept_ranges(applied, ("source", source)) == {"motion_score": (least, math.inf)}
+    assert kept_ranges(applied, ("source", "another")) == {}
+    assert kept_ranges(applied, ("width", 1)) == {}

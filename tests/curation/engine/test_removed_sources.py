@@ -91,7 +91,9 @@ def test_a_run_says_so(storage: Storage, videos: list[SourceRef], curation_here:
     done = curation_here("run", videos[0].url, "--output", storage.root)
     assert done.returncode == 0
     assert "1 source was taken out of this dataset" in done.stderr
-    assert "Nothing to do" in done.stdout
+    assert done.stdout == "Nothing to do: all of these sources are passed over.\n"
+    done = curation_here("retry", storage.root)
+    assert done.stdout == f"Nothing to do: nothing in {storage.root} has failed.\n"
     rows = table_of(storage, VIDEOS).read(["source"])
     assert rows is not None
     assert rows["source"].to_pylist() == ["/v/a.mp4"]

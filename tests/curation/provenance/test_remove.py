@@ -17,6 +17,7 @@ import pytest
 from curation.dataset.description import read_description
 from curation.dataset.fingerprint import dataset_fingerprint
 from curation.dataset.journal import CLIPS, VIDEOS, fold, record_annotations, table_of
+from curation.dataset.lock import only_writer
 from curation.dataset.schema import annotation_schema
 from curation.dataset.storage import Storage
 from curation.dataset.table import read_part, write_part
@@ -32,6 +33,7 @@ from curation.provenance.take_out import carry_out
 from curation.shards.manifest import read_manifest
 from curation.shards.reader import ShardReader
 from tests.curation.provenance.conftest import ALSO_GONE, GONE, OTHER, STAYS
+from tests.curation.provenance.mortality import Killed, Mortality
 from tests.curation.provenance.remains import remains
 from tests.curation.shards.conftest import pack
 from tests.curation.small_dataset import clip_ids_of, files_of, select
@@ -182,30 +184,6 @@ def test_a_pack_that_was_interrupted(dataset: Storage, curation_here: Call, monk
     assert files_of(folder) == files_of(f"{folder}-anew")
 
 
-class Killed(BaseException):
-    """Stands for SIGKILL: nothing after it runs."""
-
-
-class Mortality:
-    """Lets every `Storage` die before the ``life``-th writing operation of all."""
-
-    def __init__(self, monkeypatch: pytest.MonkeyPatch, life: int) -> None:
-        self.life = life
-        for name in ("write_bytes", "delete_tree"):
-            monkeypatch.setattr(Storage, name, self._mortal(getattr(Storage, name)))
-        delete = self._mortal(Storage.delete)
-        monkeypatch.setattr(Storage, "delete", lambda storage, names: [delete(storage, [name]) for name in names])
-
-    def _mortal(self, operation: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any) -> Any:
-            if self.life == 0:
-                raise Killed
-            self.life -= 1
-            return operation(*arguments)
-
-        return call
-
-
 def test_killed_at_every_operation_and_finished_later(packed: Storage, tmp_path: Path) -> None:
     dataset = Storage(str(tmp_path / "dataset"))
     shutil.copytree(packed.root, dataset.root)
@@ -248,6 +226,24 @@ def test_an_interrupted_removal_comes_first(words: list[str], dataset: Storage, 
     done = curation_here("remove", dataset.root, *words, "--yes")
     assert (done.returncode, "An earlier removal was interrupted" in done.stdout) == (0, True)
     assert remains(dataset.root, wanted) == []
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["filter", "--filter", "quickstart", "--skip-missing"],
+        ["pack", "--filter", "all"],
+        ["annotate", "--stage", "optical_flow"],
+        ["remove", "--yes"],
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_removal_that_is_running_is_waited_for(words: list[str], dataset: Storage, curation_here: Call) -> None:
+    with only_writer(dataset, removing=True):
+        write_pending(dataset, plan_removal(dataset, find_videos(dataset, [GONE])[0]))
+        done = curation_here(words[0], dataset.root, *words[1:])
+    told = f"error: {dataset.url}: a removal is running on this dataset; wait until it is done"
+    assert (done.returncode, done.stderr.strip()) == (2, told)
 
 
 def test_a_filter_that_was_reading_meanwhile_leaves_no_selection(dataset: Storage, curation_here: Call) -> None:

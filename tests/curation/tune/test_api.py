@@ -307,3 +307,15 @@ def test_a_dataset_without_clips(client_of: Client, tmp_path: Path) -> None:
     assert _ask(client, "evaluate", rules=[{"duration_s": {"min": 1}}])["kept"]["clips"] == 0
     assert _ask(client, "gallery", rules=[], fate="kept")["clips"] == []
     assert client.get("/api/column", params={"name": "duration_s"}).json()["quantiles"] == []
+
+
+def test_a_rule_in_sql_without_end_is_told_and_the_others_are_judged(client: TestClient, playable: Path) -> None:
+    numbers = "list_sum(list_transform(range(1000000), lambda i: i * {}))"
+    endless = numbers.format(numbers.format("i").replace("lambda i", "lambda j").replace("* i", "* j"))
+    rules = [*RULES, {"sql": f"{endless} > motion_score", "name": "heavy", "timeout_s": 0.5}]
+    for _ in range(2):
+        answer = _ask(client, "evaluate", rules=rules)
+        assert answer["rules"][2]["error"] == (
+            "sql: takes longer than 0.5 s; make it simpler, or allow more with timeout_s beside sql"
+        )
+        assert answer["kept"] == _ask(client, "evaluate", rules=RULES)["kept"]

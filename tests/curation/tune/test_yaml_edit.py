@@ -147,3 +147,17 @@ def test_a_filter_that_others_refer_to_is_left_alone() -> None:
 def test_files_that_are_wrong(text: str) -> None:
     with pytest.raises(UserError, match=r"file\.yaml"):
         _edit(text, "a")
+
+
+MIXED = (
+    "# ours\r\nfilters:\n  calm:\r\n    rules:\n      - motion_score: {max: 3} # not too fast\r\n"
+    "      - text_area: {max: 0.07}\n  other:\r\n    rules:\r\n      - width: {min: 1}\n# the end\r\n\nrecipes: {}"
+)
+
+
+def test_every_line_that_stays_keeps_its_own_end() -> None:
+    edited = _edit(MIXED, "calm", {"motion_score": {"max": 3}}, {"text_area": {"max": 0.05}})
+    assert edited == MIXED.replace("0.07}\n", "0.05}\r\n")  # a new line ends as most do
+    added = _edit(MIXED, "third", {"width": {"min": 2}})
+    new = "\r\n  third:\r\n    rules:\r\n      - width: {min: 2}\r\n"
+    assert added == MIXED.replace("- width: {min: 1}\n", "- width: {min: 1}\n" + new)

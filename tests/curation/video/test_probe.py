@@ -96,3 +96,9 @@ def test_a_stream_without_a_decodable_frame_has_a_reason(bikes: Path, tmp_path: 
         probe(path)
     with pytest.raises(ItemError, match="cannot open as video"):
         probe(Path(__file__))
+
+
+def test_an_empty_file_has_a_reason(tmp_path: Path) -> None:
+    (tmp_path / "empty.mp4").touch()
+    with pytest.raises(ItemError, match=r"cannot open as video: the file is empty \(0 bytes\)$"):
+        probe(tmp_path / "empty.mp4")
