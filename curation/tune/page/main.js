@@ -105,11 +105,11 @@ class Page {
   }
 
   async saved(name, description) {
-    const about = await get("/api/dataset");
-    this.filters = about.filters;
     this.draft.isSaved(name, description);
     this.draft.store(this.key);
     byId("revert").disabled = true;
+    const about = await get("/api/dataset");
+    this.filters = about.filters;
     this.#fillFilters();
   }
 
