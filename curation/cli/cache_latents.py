@@ -39,12 +39,15 @@ def command(
     from curation.cli.model_errors import telling_model_errors
     from curation.config import load_config
     from curation.config.recipes import load_recipe
+    from curation.errors import UserError
     from models.diffusion.data.cache import LatentCache
     from models.diffusion.device import choose_device
     from models.diffusion.recipe import Recipe
 
     part, parts = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     recipe = load_recipe(load_config(config), recipe_name, Recipe, overrides or ())
+    if recipe.needs_pixels is not None:
+        raise UserError(recipe.needs_pixels)
     with telling_model_errors():
         models = _load(recipe, choose_device(device, int(os.environ.get("LOCAL_RANK", part))))
         caches = [LatentCache(url, recipe.data, models, part=part, parts=parts) for url in shards]

@@ -70,6 +70,17 @@ class Recipe(BaseModel):
             raise ValueError("validation.prompts: a model that begins with a picture cannot be shown by captions alone")
         return self
 
+    @property
+    def needs_pixels(self) -> str | None:
+        """Why it cannot be trained on latents that were computed ahead, in words; None where it can."""
+        frame = self.conditioning.frame
+        if frame is None or frame.augment == "latents":
+            return None
+        return (
+            "latents cannot be cached with conditioning.frame.augment: pixels, as other noise is put on the first frame "
+            "each time that a clip is read; set it to latents"
+        )
+
     def unet_config(self, channels: int, context_width: int) -> UNetConfig:
         """The network for latents of ``channels`` and a context of ``context_width``."""
         concatenated = 0 if self.conditioning.frame is None else channels
