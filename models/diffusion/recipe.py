@@ -77,8 +77,8 @@ class Recipe(BaseModel):
         if frame is None or frame.augment == "latents":
             return None
         return (
-            "latents cannot be cached with conditioning.frame.augment: pixels, as other noise is put on the first frame "
-            "each time that a clip is read; set it to latents"
+            "latents cannot be cached with conditioning.frame.augment: pixels, as other noise is put on the first "
+            "frame each time that a clip is read; set it to latents"
         )
 
     def unet_config(self, channels: int, context_width: int) -> UNetConfig:
