@@ -37,6 +37,7 @@ def command(
     Exit status: 0 all done; 1 some clips could not be read; 2 the request cannot run.
     """
     from curation.cli.model_errors import telling_model_errors
+    from curation.cli.needed_weights import require_weights
     from curation.config import load_config
     from curation.config.recipes import load_recipe
     from curation.errors import UserError
@@ -48,6 +49,7 @@ def command(
     recipe = load_recipe(load_config(config), recipe_name, Recipe, overrides or ())
     if recipe.needs_pixels is not None:
         raise UserError(recipe.needs_pixels)
+    require_weights(recipe, recipe_name, ("autoencoder", "text_encoder", "image_encoder"))
     with telling_model_errors():
         models = _load(recipe, choose_device(device, int(os.environ.get("LOCAL_RANK", part))))
         caches = [LatentCache(url, recipe.data, models, part=part, parts=parts) for url in shards]

@@ -14,10 +14,13 @@ class StartSettings(BaseModel):
 
     checkpoint: str | None = Field(
         None,
-        description="an output folder or checkpoint of an earlier stage, a folder of diffusers' "
+        description="an output folder or checkpoint of an earlier stage, a folder or hub repository of diffusers' "
         "UNetSpatioTemporalConditionModel, or of an image UNet (UNet2DConditionModel), which is inflated",
     )
     weights: str = Field("raw", description='of a checkpoint of ours: "raw", or the name of an average such as "0.050"')
+    revision: str | None = Field(None, description="branch, tag or commit of the hub's repository; null: main")
+    download: bool = Field(False, description="fetch weights that are not on this machine")
+    cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the hub's usual cache")
 
 
 class TrainingSettings(BaseModel):

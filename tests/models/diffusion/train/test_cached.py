@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
-from safetensors.torch import save_file
 
 from models.diffusion.autoencoder import load_autoencoder
-from models.diffusion.autoencoder.kl import KLConfig, KLModel
 from models.diffusion.data import DataError
 from models.diffusion.data.cache import LatentCache, Models
 from models.diffusion.recipe import Recipe
@@ -26,6 +23,7 @@ from models.diffusion.train.step import take_step
 from models.diffusion.train.watcher import Watcher
 from tests.models.diffusion.shape_shards import some_shapes, write_shards
 from tests.models.diffusion.small_recipe import small_recipe
+from tests.models.diffusion.tiny_pipeline import save_autoencoder
 
 WORLD = World(torch.device("cpu"))
 STEPS = 3
@@ -67,16 +65,6 @@ def logged(recipe: Recipe, shards: Path, output: Path) -> list[dict[str, Any]]:
     assert train(recipe, [str(shards)], output, WORLD, Watcher())
     timed = ("time", "samples_per_s", "data_wait")
     return [{key: value for key, value in line.items() if key not in timed} for line in read_log(output)]
-
-
-def save_autoencoder(folder: Path, seed: int) -> dict[str, Any]:
-    """A small random `AutoencoderKL`, as a section of a recipe."""
-    torch.manual_seed(seed)
-    config = KLConfig(block_out_channels=(32, 32), layers_per_block=1)
-    folder.mkdir(exist_ok=True)
-    (folder / "config.json").write_text(json.dumps({"_class_name": "AutoencoderKL", **config.model_dump()}))
-    save_file(KLModel(config).state_dict(), folder / "diffusion_pytorch_model.safetensors")
-    return {"model": str(folder)}
 
 
 def test_all_that_is_logged_is_the_same_to_the_bit(shards: Path, tmp_path: Path) -> None:
