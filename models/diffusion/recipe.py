@@ -66,9 +66,14 @@ class Recipe(BaseModel):
         missing = set(self.conditioning.extra) - set(self.data.extra) - {"crop"}
         if missing:
             raise ValueError(f"conditioning.extra: {', '.join(sorted(missing))} must stand in data.extra too")
-        if self.validation.prompts and (self.conditioning.context == "image" or self.conditioning.frame is not None):
+        if self.validation.prompts and self.begins_with_picture:
             raise ValueError("validation.prompts: a model that begins with a picture cannot be shown by captions alone")
         return self
+
+    @property
+    def begins_with_picture(self) -> bool:
+        """Whether the network is told a video's first frame."""
+        return self.conditioning.context == "image" or self.conditioning.frame is not None
 
     @property
     def needs_pixels(self) -> str | None:

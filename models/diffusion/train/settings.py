@@ -55,6 +55,9 @@ class ValidationSettings(BaseModel):
         (0.05, 0.2, 1.0, 5.0, 20.0), description="noise levels at which the held-out loss is taken"
     )
     prompts: tuple[str, ...] = Field((), description="captions to make videos of, samples/<samples>/*.mp4")
+    pictures: int = Field(
+        2, ge=0, description="the same where the model begins with a picture: of so many held-out clips' first frames"
+    )
     seed: int = Field(0, ge=0, description="of the noise that the videos begin with")
     motion_bucket: int | None = Field(None, ge=0, description="of the videos; null: the middle one")
 
