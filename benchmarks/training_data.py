@@ -3,7 +3,9 @@
     python -m benchmarks.training_data [--steps 6] [--repeat 5] [--size 40m] [--frames 14] [--height 256] [--width 384]
 
 Real packed shards, the whole loop of `curation train`: samples/s and the share of the time that it waits for data, as
-its log tells them, of the second half of twice so many steps. The ways take turns; ratios are medians of the turns.
+its log tells them, of the second half of twice so many steps, and the CPU time of this process, in which everything
+happens unless there are --workers. The ways take turns; ratios, of CPU time or, on CUDA, of samples/s, are medians of
+the turns.
 Shards hold 5 s clips of 720p, and the same packed with `--short-side 256`. Autoencoders: `pixels:8`, which costs
 nothing, so that only decoding is saved, and a random `AutoencoderKL` of a quarter of Stable Diffusion's channels; or
 any that --autoencoder names. The network is smaller than any real one: a larger one waits less.
@@ -15,6 +17,7 @@ import argparse
 import json
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,6 +39,7 @@ from models.diffusion.text_encoder import load_text_encoder
 from models.diffusion.train.distributed import World, joined
 from models.diffusion.train.log import read_log
 from models.diffusion.train.loop import train
+from models.diffusion.train.state import TrainState
 from models.diffusion.train.watcher import Watcher
 
 SMALL: dict[str, Any] = {
@@ -75,9 +79,8 @@ def main() -> None:
         ]
         shape = f"{options.frames} × {options.height} × {options.width}"
         print(f"{shape}, {options.repeat} rounds of {options.steps} steps of {options.batch}\n")
-        print(
-            "| autoencoder | shards | samples/s | waiting for data | cached, × this |\n| --- | --- | --- | --- | --- |"
-        )
+        print("| autoencoder | shards | samples/s | CPU ms a sample | waiting for data | cached, × this |")
+        print("| --- | --- | --- | --- | --- | --- |")
         for told, model in _autoencoders(options, folder):
             recipe = _recipe(options, model)
             models = Models(load_autoencoder(recipe.autoencoder, world.device), load_text_encoder(recipe.text_encoder))
@@ -92,17 +95,38 @@ def compare(told: str, recipe: Recipe, ways: list[Way], world: World, repeat: in
     for way in ways:
         speed = median(one[way.name]["samples_per_s"] for one in rounds)
         waiting = median(one[way.name]["data_wait"] for one in rounds)
-        ratio = median(one[first]["samples_per_s"] / one[way.name]["samples_per_s"] for one in rounds)
-        print(f"| {told} | {way.name} | {speed:.2f} | {waiting:.0%} | {ratio:.2f} |", flush=True)
+        cost = median(one[way.name]["cpu_ms"] for one in rounds)
+        ratio = median(_faster(one[first], one[way.name], world) for one in rounds)
+        print(f"| {told} | {way.name} | {speed:.2f} | {cost:.0f} | {waiting:.0%} | {ratio:.2f} |", flush=True)
+
+
+class _CpuClock(Watcher):
+    """CPU seconds of this process at the end of each step."""
+
+    def __init__(self) -> None:
+        self.seconds: list[float] = []
+
+    def stepped(self, state: TrainState) -> None:
+        self.seconds.append(time.process_time())
+
+
+def _faster(one: dict[str, Any], other: dict[str, Any], world: World) -> float:
+    """How many times as fast ``one`` is."""
+    if world.device.type == "cuda":
+        return float(one["samples_per_s"] / other["samples_per_s"])
+    return float(other["cpu_ms"] / one["cpu_ms"])
 
 
 def measured(recipe: Recipe, way: Way, world: World) -> dict[str, Any]:
-    """The last line of the log of a training: of the second half of its steps."""
+    """The last line of the log of a training, and ``cpu_ms`` a sample: of the second half of its steps."""
     output = way.shards.parent / "run"
     shutil.rmtree(output, ignore_errors=True)
     wanted = recipe.model_copy(update={"data": recipe.data.model_copy(update={"latents": way.latents})})
-    train(wanted, [str(way.shards)], output, world, Watcher())
-    return read_log(output)[-1]
+    clock = _CpuClock()
+    train(wanted, [str(way.shards)], output, world, clock)
+    steps = recipe.training.steps // 2
+    seconds = clock.seconds[-1] - clock.seconds[steps - 1]
+    return {**read_log(output)[-1], "cpu_ms": 1000 * seconds / (steps * recipe.training.batch_size)}
 
 
 def _autoencoders(options: argparse.Namespace, folder: Path) -> Iterator[tuple[str, str]]:
@@ -152,7 +176,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--frames", type=int, default=8)
     parser.add_argument("--height", type=int, default=128, help="pixels")
     parser.add_argument("--width", type=int, default=192, help="pixels")
-    parser.add_argument("--workers", type=int, default=1, help="processes that read ahead")
+    parser.add_argument("--workers", type=int, default=0, help="processes that read ahead")
     parser.add_argument(
         "--autoencoder", action="append", metavar="MODEL", help="as in a recipe; else two without weights"
     )
