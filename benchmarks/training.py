@@ -1,7 +1,7 @@
 """The video UNet against diffusers' UNetSpatioTemporalConditionModel: same machine, same weights, same batch.
 
     python -m benchmarks.training [--size 5m] [--frames 8] [--height 128] [--width 192] [--compile inductor]
-    python -m benchmarks.training --count [--size svd]
+    python -m benchmarks.training --count [--size svd] [--compile eager]
 
 A step is forward, backward and AdamW. The two take turns, each time as a process of its own; times are medians, and so
 is the ratio, of the pairs. On a CPU: CPU seconds, float32, a small network. On CUDA: seconds, float32 weights under
@@ -9,7 +9,7 @@ bfloat16 autocast, 14 × 256 × 384 and 14 × 320 × 576 with 1.5 billion and 40
 FLOPs of our network for both: what diffusers computes more than once is no use of the device.
 
 --count runs nothing: it counts the FLOPs of a step and the bytes that the forward pass keeps (bfloat16, eager) of the
-real sizes, on any machine.
+real sizes, on any machine; with --compile eager also the graphs that torch.compile makes of them.
 """
 
 from __future__ import annotations
@@ -41,22 +41,24 @@ def main() -> None:
     options = _options()
     cases = list(_cases(options, real=options.count or torch.cuda.is_available()))
     if options.count:
-        count(cases)
+        count(cases, options.compile)
     else:
         measure(cases, options.compile, options.steps, options.repeat)
 
 
-def count(cases: list[Case]) -> None:
-    """FLOPs and saved bytes of each case, in every mode of checkpointing."""
-    print("| case | network | TFLOP a step | kept, GB: none | selective | full |")
-    print("| --- | --- | --- | --- | --- | --- |")
+def count(cases: list[Case], backend: str | None) -> None:
+    """FLOPs and saved bytes of each case, in every mode of checkpointing; with ``backend`` the graphs too."""
+    print("| case | network | TFLOP a step | kept, GB: none | selective | full | graphs, breaks |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
     for case in cases:
         for kind in NETWORKS:
             kept = [replace(case, checkpointing=mode).saved(kind) / 1e9 for mode in MODES]
             cells = [f"{value:.2f}" for value in kept]
             if kind == "diffusers":
                 cells[1] = "–"  # it knows one mode only
-            print(f"| {_name(case)} | {kind} | {case.flops(kind) / 1e12:.2f} | {' | '.join(cells)} |", flush=True)
+            work = f"{case.flops(kind) / 1e12:.2f}"
+            graphs = "–" if backend is None else "{}, {}".format(*case.graphs(kind, backend))
+            print(f"| {' | '.join((_name(case), kind, work, *cells, graphs))} |", flush=True)
 
 
 def measure(cases: list[Case], backend: str | None, steps: int, repeat: int) -> None:

@@ -73,6 +73,16 @@ class Case:
             replace(self, checkpointing="none")._without_content(kind)().sum().backward()
         return int(counter.get_total_flops())
 
+    def graphs(self, kind: Network, backend: str) -> tuple[int, int]:
+        """Graphs and graph breaks of the forward pass under torch.compile; traced without content."""
+        counters = torch._dynamo.utils.counters
+        torch._dynamo.reset()
+        counters.clear()
+        with torch.device("meta"):
+            network, given = self.network(kind), self.inputs("meta", torch.float32)
+            output_of(torch.compile(network, backend=backend), given)
+        return counters["stats"]["unique_graphs"], sum(counters["graph_break"].values())
+
     def _without_content(self, kind: Network) -> Callable[[], Tensor]:
         """A forward pass within the fake mode that is on."""
         with unset_fake_temporarily(), torch.device("meta"):

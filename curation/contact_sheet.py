@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from curation.counted import counted
 from curation.video.sampling import FrameRequest, Frames
 from curation.video.types import VideoInfo
 
@@ -87,7 +88,7 @@ def _heading(
     draw.text((MARGIN, MARGIN), printable(source.rsplit("/", 1)[-1])[:120], TEXT, _font())
     facts = f"{info.width} x {info.height}  {info.fps:.3f} fps  {info.codec}  {clock(info.duration_s)}"
     drawn = "" if shown == len(clips) else f" (first {shown} drawn)"
-    text = f"{facts}   |   {counts or 'no transitions'}   |   {len(clips)} clips{drawn}, {clock(kept)} kept"
+    text = f"{facts}   |   {counts or 'no transitions'}   |   {counted(len(clips), 'clip')}{drawn}, {clock(kept)} kept"
     draw.text((MARGIN, MARGIN + CAPTION), text, FAINT, _font())
 
 

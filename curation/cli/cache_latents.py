@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from curation.cli.options import Config, Device, Quiet, RecipeName, RecipeOverrides, Shards
+from curation.counted import counted
 
 if TYPE_CHECKING:
     import torch
@@ -37,14 +38,19 @@ def command(
     Exit status: 0 all done; 1 some clips could not be read; 2 the request cannot run.
     """
     from curation.cli.model_errors import telling_model_errors
+    from curation.cli.needed_weights import require_weights
     from curation.config import load_config
     from curation.config.recipes import load_recipe
+    from curation.errors import UserError
     from models.diffusion.data.cache import LatentCache
     from models.diffusion.device import choose_device
     from models.diffusion.recipe import Recipe
 
     part, parts = int(os.environ.get("RANK", "0")), int(os.environ.get("WORLD_SIZE", "1"))
     recipe = load_recipe(load_config(config), recipe_name, Recipe, overrides or ())
+    if recipe.needs_pixels is not None:
+        raise UserError(recipe.needs_pixels)
+    require_weights(recipe, recipe_name, ("autoencoder", "text_encoder", "image_encoder"))
     with telling_model_errors():
         models = _load(recipe, choose_device(device, int(os.environ.get("LOCAL_RANK", part))))
         caches = [LatentCache(url, recipe.data, models, part=part, parts=parts) for url in shards]
@@ -83,9 +89,9 @@ def _print(result: Cached) -> None:
     if not result.clips:
         there = "all latents are there already" if result.is_whole else "its part is done; others are not yet"
     else:
-        there = f"latents of {result.clips:,} clips written"
+        there = f"latents of {counted(result.clips, 'clip')} written"
         if not result.is_whole:
             there += "; whole once all processes are done"
     console.print(f"{result.folder}: {there}", markup=False, soft_wrap=True)
     if result.broken:
-        console.print(f"{result.broken:,} clips could not be read: a training passes over them", markup=False)
+        console.print(f"{counted(result.broken, 'clip')} could not be read: a training does without", markup=False)

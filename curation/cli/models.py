@@ -1,14 +1,14 @@
-"""`curation models`: the weights that a pipeline needs."""
+"""`curation models`: the weights that a pipeline or a recipe needs."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from curation.cli.options import Config, Overrides, Pipeline
+from curation.cli.needed_weights import DEFAULT_PIPELINE, Source
+from curation.cli.options import Config
 from curation.errors import UserError
 
 if TYPE_CHECKING:
@@ -19,16 +19,35 @@ Stage = Annotated[
     str | None,
     typer.Option(metavar="NAME", help="Only this stage; one that the pipeline lacks is taken with its defaults."),
 ]
+Pipeline = Annotated[
+    str | None,
+    typer.Option("--pipeline", "-p", metavar="NAME", help=f"Pipeline of the config file; default: {DEFAULT_PIPELINE}."),
+]
+Recipe = Annotated[
+    str | None, typer.Option("--recipe", "-r", metavar="NAME", help="Recipe of the config file, in a pipeline's place.")
+]
+Overrides = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--set", metavar="KEY=VALUE", help="Override a parameter of a stage, or of the recipe; can be repeated."
+    ),
+]
 app = typer.Typer(
-    help="Weights that a pipeline needs: list, pull, check.", no_args_is_help=True, rich_markup_mode="markdown"
+    help="Weights that a pipeline or a recipe needs: list, pull, check.",
+    no_args_is_help=True,
+    rich_markup_mode="markdown",
 )
 
 
 @app.command("list")
 def list_models(
-    pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None, stage: Stage = None
+    pipeline: Pipeline = None,
+    recipe: Recipe = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    stage: Stage = None,
 ) -> None:
-    """Show every weight file that the stages of a pipeline need: its size, and where it is on this machine.
+    """Show every weight file that a pipeline or a recipe needs: its size, and where it is on this machine.
 
     Example: `curation models list --pipeline lvd`
 
@@ -37,11 +56,12 @@ def list_models(
     from rich.console import Console
     from rich.table import Table
 
-    table = Table("stage", "file", "size", "where", title=f"weights of the pipeline {pipeline}")
+    source = Source(config, overrides or (), pipeline, stage, recipe)
+    table = Table("stage", "file", "size", "where", title=f"weights of the {source}")
     table.columns[1].overflow = table.columns[3].overflow = "fold"
     sizes: dict[bool, dict[str, int]] = {True: {}, False: {}}
     troubles = []
-    for user, requirement in _needs(pipeline, config, overrides, stage):
+    for user, requirement in source.needs():
         try:
             files = requirement.files()
         except UserError as error:
@@ -65,19 +85,24 @@ def list_models(
 
 @app.command("pull")
 def pull_models(
-    pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None, stage: Stage = None
+    pipeline: Pipeline = None,
+    recipe: Recipe = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    stage: Stage = None,
 ) -> None:
-    """Fetch the weights of a pipeline ahead of a job, so that its actors find them. What is here is not fetched again.
+    """Fetch the weights of a pipeline or a recipe ahead of a job. What is here is not fetched again.
 
-    Example: `curation models pull --pipeline lvd`
+    Example: `curation models pull --pipeline lvd`, `curation models pull --recipe video`
 
     Exit status: 0 all is here; 1 something could not be fetched; 2 bad config.
     """
     from rich.console import Console
 
+    source = Source(config, overrides or (), pipeline, stage, recipe)
     console = Console()
     troubles = []
-    for user, requirement in _needs(pipeline, config, overrides, stage):
+    for user, requirement in source.needs():
         if requirement.fetch is None:
             if requirement.problem:
                 troubles.append(f"{user}: {requirement.problem}")
@@ -97,9 +122,13 @@ def pull_models(
 
 @app.command("check")
 def check_models(
-    pipeline: Pipeline = "quickstart", config: Config = None, overrides: Overrides = None, stage: Stage = None
+    pipeline: Pipeline = None,
+    recipe: Recipe = None,
+    config: Config = None,
+    overrides: Overrides = None,
+    stage: Stage = None,
 ) -> None:
-    """Read every weight file of a pipeline: is it here, whole, the published one, and readable?
+    """Read every weight file of a pipeline or a recipe: is it here, whole, the published one, and readable?
 
     Checksums are those of the hub (kept in its cache, so no network is used for what is here) or of the publisher.
 
@@ -109,9 +138,10 @@ def check_models(
     """
     from rich.console import Console
 
+    source = Source(config, overrides or (), pipeline, stage, recipe)
     console = Console()
     troubles = []
-    for user, requirement in _needs(pipeline, config, overrides, stage):
+    for user, requirement in source.needs():
         try:
             files = requirement.files()
         except UserError as error:
@@ -125,30 +155,14 @@ def check_models(
                 compared = f"{file.proof} as published" if file.proof else "readable; no checksum is known"
                 console.print(f"{user}: {file.name}: {compared}")
             else:
-                troubles.append(f"{user}: {file.path or file.name}: {problem}{_mend(file, requirement, pipeline)}")
+                troubles.append(f"{user}: {file.path or file.name}: {problem}{_mend(file, requirement, source)}")
     _report(troubles)
 
 
-def _needs(
-    pipeline: str, config: Path | None, overrides: Sequence[str] | None, stage: str | None
-) -> Iterator[tuple[str, Requirement]]:
-    """Names of stages with what they need: of all, or of one as `curation annotate --stage` takes it."""
-    from dataclasses import replace
-
-    from curation.config import load_config, override_stage, requirements, resolve_pipeline
-
-    resolved = resolve_pipeline(load_config(config), pipeline, overrides or [] if stage is None else [])
-    if stage is not None:
-        resolved = replace(resolved, stages=(override_stage(resolved, stage, overrides or []),))
-    for user, requirement in requirements(resolved):
-        yield user.name, requirement
-
-
-def _mend(file: NeededFile, requirement: Requirement, pipeline: str) -> str:
+def _mend(file: NeededFile, requirement: Requirement, source: Source) -> str:
     if requirement.fetch is None:
         return ""
-    pull = f"curation models pull --pipeline {pipeline}"
-    return f"; remove it and fetch it again: {pull}" if file.path else f"; fetch it: {pull}"
+    return f"; remove it and fetch it again: {source.pull}" if file.path else f"; fetch it: {source.pull}"
 
 
 def _report(troubles: Sequence[str]) -> None:

@@ -56,6 +56,7 @@ def command(
     Exit status: 0 trained to the end; 2 the request cannot run; 130 stopped by Ctrl-C or SIGTERM, and saved.
     """
     from curation.cli.model_errors import telling_model_errors
+    from curation.cli.needed_weights import require_weights
     from curation.config import load_config
     from curation.config.recipes import load_recipe
     from curation.errors import UserError
@@ -65,6 +66,7 @@ def command(
     if workers is not None and address is None:
         raise UserError("--workers: goes with --address; without a cluster, start processes with torchrun")
     recipe = load_recipe(load_config(config), recipe_name, Recipe, overrides or ())
+    require_weights(recipe, recipe_name)
     with telling_model_errors():
         refuse_unwritable(output)
         if address is None:

@@ -63,6 +63,11 @@ class ConditioningSettings(BaseModel):
         return self
 
     @property
+    def middle_bucket(self) -> int | None:
+        """The motion bucket of videos for which none is given; None where none is told."""
+        return (self.motion_buckets - 1) // 2 if self.motion_bucket else None
+
+    @property
     def micro(self) -> tuple[str, ...]:
         """Names of the numbers that are told, in the order of the published SVD checkpoints, then the others."""
         motion = (MOTION,) if self.motion_bucket else ()
@@ -133,6 +138,22 @@ class Conditioning:
         """The numbers of training samples: ``motion`` is the measured score; stills have neither fps nor motion."""
         bucket = None if self.buckets is None else self.buckets.bucket(motion).masked_fill(is_image, torch.nan)
         return self.micro(fps.masked_fill(is_image, torch.nan), bucket, augmentation, extra)
+
+    def micro_of_video(
+        self,
+        count: int,
+        frames: int,
+        fps: float,
+        motion_bucket: float | None,
+        augmentation: float | None = None,
+        extra: Mapping[str, torch.Tensor] | None = None,
+    ) -> torch.Tensor:
+        """The numbers (count, n) of videos that are to be made. One frame has neither fps nor motion, as in training;
+        ``extra``: (count, k) each."""
+        still = frames == 1
+        bucket = None if still or motion_bucket is None else torch.full((count,), float(motion_bucket))
+        sigma = None if augmentation is None else torch.full((count,), augmentation)
+        return self.micro(torch.full((count,), torch.nan if still else fps), bucket, sigma, extra)
 
     def augmentation(self, seed: int, indices: Sequence[int]) -> torch.Tensor:
         """σ of the noise on the conditioning frame, (B,), drawn for each sample: ln σ ~ N(p_mean, p_std²)."""

@@ -14,14 +14,14 @@ from models.batching import ShrinkingBatches
 from models.diffusion.autoencoder import load_autoencoder
 from models.diffusion.conditioning import Conditions
 from models.diffusion.conditioning_image import read_image
-from models.diffusion.edm import EDM, Net
+from models.diffusion.edm import EDM
 from models.diffusion.errors import DiffusionError
 from models.diffusion.output import Frames, to_frames
-from models.diffusion.randomness import normal
 from models.diffusion.request import Look, Request, check_size, check_told
-from models.diffusion.sampling import SamplingSettings, sample_latents
+from models.diffusion.sampling import SamplingSettings
 from models.diffusion.text_encoder import ImageEncoder, TextEncoder, load_image_encoder, load_text_encoder
 from models.diffusion.trained import Trained
+from models.diffusion.videos import VideoModel
 
 
 class Generator:
@@ -41,14 +41,14 @@ class Generator:
         self.settings = recipe.conditioning
         of_text = self.settings.context == "text"
         self._device = device
-        self._network = trained.network(device, dtype)
+        network = trained.network(device, dtype)
         if device.type == "cuda":
-            self._network.weights_to_channels_last()
-        self._edm = EDM(recipe.noise.sigma_data)
+            network.weights_to_channels_last()
         self.autoencoder = load_autoencoder(recipe.autoencoder, device)
         self._text_encoder = load_text_encoder(recipe.text_encoder, device) if of_text else None
         self._image_encoder = None if of_text else load_image_encoder(recipe.image_encoder, device)
         self._conditioning = trained.conditioning(self._null_context().to(device).float())
+        self._model = VideoModel(network, EDM(recipe.noise.sigma_data), self.autoencoder, self._conditioning)
 
     @property
     def encoder(self) -> TextEncoder | ImageEncoder:
@@ -106,33 +106,21 @@ class Generator:
         """
         check_told(self.settings, look)
         check_size(look, self.autoencoder.factor)
-        if look.motion_bucket is None and self.settings.motion_bucket:
-            return replace(look, motion_bucket=(self.settings.motion_buckets - 1) // 2)
-        return look
+        return replace(look, motion_bucket=self.settings.middle_bucket) if look.motion_bucket is None else look
 
     @torch.no_grad()
     def _make(
         self, requests: Sequence[Request], look: Look, settings: SamplingSettings, evaluated: Callable[[], None]
     ) -> list[Frames]:
-        told = self._told(requests, look)
-        told_nothing = self._conditioning.unconditional(told)
-        factor = self.autoencoder.factor
-        shape = (look.frames, self.autoencoder.channels, look.height // factor, look.width // factor)
-        noise = normal(look.seed, [request.index for request in requests], "sampling", shape).to(self._device)
-        latents = sample_latents(
-            self._edm,
-            self._net(look),
-            noise,
+        videos = self._model.videos(
+            self._told(requests, look),
+            (look.frames, look.height, look.width),
             settings,
-            told.for_network(),
-            told_nothing.for_network(),
+            seed=look.seed,
+            indices=[request.index for request in requests],
             evaluated=evaluated,
         )
-        return [self._decoded(video) for video in latents]
-
-    def _net(self, look: Look) -> Net:
-        """A single frame is an image: the temporal layers have no part in it."""
-        return partial(self._network, image_only=True) if look.frames == 1 else self._network
+        return [to_frames(video) for video in videos]
 
     def _told(self, requests: Sequence[Request], look: Look) -> Conditions:
         pixels = self._pixels([request.image for request in requests], look)
@@ -157,12 +145,10 @@ class Generator:
         return torch.zeros(1, 1, self.encoder.width)
 
     def _micro(self, count: int, look: Look) -> Tensor:
-        """A still has neither fps nor motion, as in training."""
-        still = look.frames == 1
-        fps = torch.full((count,), torch.nan if still else look.fps)
-        motion = None if still or look.motion_bucket is None else torch.full((count,), look.motion_bucket)
         extra = {name: torch.tensor([list(values)]).expand(count, -1) for name, values in look.extra.items()}
-        return self._conditioning.micro(fps, motion, torch.full((count,), look.augmentation), extra)
+        return self._conditioning.micro_of_video(
+            count, look.frames, look.fps, look.motion_bucket, look.augmentation, extra
+        )
 
     def _concat(self, requests: Sequence[Request], pixels: Tensor | None, look: Look) -> Tensor | None:
         """The latent of the conditioning frame, with noise of the wanted level, over all frames."""
@@ -177,6 +163,3 @@ class Generator:
         else:
             latent = noisy(self.autoencoder.encode(pixels).cpu())
         return self._conditioning.over_time(latent.to(self._device, torch.float32), look.frames)
-
-    def _decoded(self, latents: Tensor) -> Frames:
-        return to_frames(self.autoencoder.decode(latents, num_frames=len(latents)))

@@ -16,7 +16,8 @@ class ModelFilesError(DiffusionError):
 
 @dataclass(frozen=True)
 class ModelFiles:
-    """``name``: a folder, or "org/name" of the hub; ``key``: the recipe's part that names it, for messages.
+    """``name``: a folder, or "org/name" of the hub; ``key``, ``option``: the recipe's part and the key in it that
+    name it, for messages.
 
     ``revision`` and ``cache_dir``: see `HubModel`. ``download``: fetch what is not on this machine.
     """
@@ -26,6 +27,7 @@ class ModelFiles:
     revision: str | None = None
     cache_dir: str | None = None
     download: bool = False
+    option: str = "model"
 
     def first(self, *names: str) -> Path:
         """The first of these files that there is; names may begin with a folder.
@@ -38,10 +40,10 @@ class ModelFiles:
             return found
         if HubModel(self.name).is_path:
             there = "has no " + " or ".join(names) if Path(self.name).expanduser().exists() else "is not there"
-            raise ModelFilesError(f"{self.name} {there}; see {self.key}.model")
+            raise ModelFilesError(f"{self.name} {there}; see {self.key}.{self.option}")
         raise ModelFilesError(
             f"{self.name}: {names[0]} is not on this machine; fetch it ahead with `hf download {self.name}`, with "
-            f"--set {self.key}.download=true, or give a folder with --set {self.key}.model=/path"
+            f"--set {self.key}.download=true, or give a folder with --set {self.key}.{self.option}=/path"
         )
 
     def find(self, *names: str) -> Path | None:
@@ -59,7 +61,7 @@ class ModelFiles:
         try:
             return self._hub(*names).fetch()
         except HubError as error:
-            raise ModelFilesError(f"{error}; see {self.key}.model") from error
+            raise ModelFilesError(f"{error}; see {self.key}.{self.option}") from error
 
     def inside(self, folder: str, name: str) -> tuple[str, Path]:
         """What names of files in ``folder`` begin with, "vae/", or "" where the model is alone at the top; and the path

@@ -66,13 +66,29 @@ class Recipe(BaseModel):
         missing = set(self.conditioning.extra) - set(self.data.extra) - {"crop"}
         if missing:
             raise ValueError(f"conditioning.extra: {', '.join(sorted(missing))} must stand in data.extra too")
-        if self.validation.prompts and (self.conditioning.context == "image" or self.conditioning.frame is not None):
+        if self.validation.prompts and self.begins_with_picture:
             raise ValueError("validation.prompts: a model that begins with a picture cannot be shown by captions alone")
         bucket = self.validation.motion_bucket
         known = self.conditioning.motion_buckets if self.conditioning.motion_bucket else 0
         if bucket is not None and bucket >= known:
             raise ValueError(f"validation.motion_bucket: {bucket} is none of the {known} buckets of conditioning")
         return self
+
+    @property
+    def begins_with_picture(self) -> bool:
+        """Whether the network is told a video's first frame."""
+        return self.conditioning.context == "image" or self.conditioning.frame is not None
+
+    @property
+    def needs_pixels(self) -> str | None:
+        """Why it cannot be trained on latents that were computed ahead, in words; None where it can."""
+        frame = self.conditioning.frame
+        if frame is None or frame.augment == "latents":
+            return None
+        return (
+            "latents cannot be cached with conditioning.frame.augment: pixels, as other noise is put on the first "
+            "frame each time that a clip is read; set it to latents"
+        )
 
     def unet_config(self, channels: int, context_width: int) -> UNetConfig:
         """The network for latents of ``channels`` and a context of ``context_width``."""

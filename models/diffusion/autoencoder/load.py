@@ -28,7 +28,7 @@ from models.hub_files import sha256_of
 
 KEY = "autoencoder"
 _KL, _TEMPORAL, _TINY, _TAESD = "AutoencoderKL", "AutoencoderKLTemporalDecoder", "AutoencoderTiny", "taesd"
-_STEM = "diffusion_pytorch_model"
+STEM = "diffusion_pytorch_model"
 _LARGEST_PATCH = 64
 # Names of the parts of attention in older checkpoints.
 _OLD_NAMES = {"query": "to_q", "key": "to_k", "value": "to_v", "proj_attn": "to_out.0"}
@@ -105,7 +105,7 @@ def _pixels_facts(settings: AutoencoderSettings) -> tuple[str, float, float]:
 
 
 def _find(settings: AutoencoderSettings) -> _Found:
-    pair = _taesd_files(settings.model)
+    pair = taesd_files(settings.model)
     if pair is not None:
         return _Found(_TAESD, {}, pair, settings.scale or 1.0, settings.shift or 0.0)
     files = ModelFiles(settings.model, KEY, settings.revision, settings.cache_dir, settings.download)
@@ -120,12 +120,17 @@ def _find(settings: AutoencoderSettings) -> _Found:
         raise AutoencoderError(f"{path}: {kind} is not known; give {_KL}, {_TEMPORAL}, {_TINY} or TAESD files")
     if kind != _TINY and "scaling_factor" not in config:
         scaling = KLConfig().scaling_factor
-    weights = files.first(*(f"{place}{name}" for name in weight_names(_STEM, settings.variant)))
+    weights = files.first(*(f"{place}{name}" for name in weight_names(STEM, settings.variant)))
     chosen = settings.scale or scaling, shift if settings.shift is None else settings.shift
     return _Found(kind, config, (weights,), *chosen)
 
 
-def _taesd_files(model: str) -> tuple[Path, Path] | None:
+def taesd_files(model: str) -> tuple[Path, Path] | None:
+    """Encoder and decoder of a TAESD-type autoencoder; None where ``model`` names no such files.
+
+    Raises:
+        AutoencoderError: one of the two is missing.
+    """
     for suffix in (".safetensors", ".pth"):
         encoder, decoder = (Path(f"{model}_{part}{suffix}").expanduser() for part in ("encoder", "decoder"))
         if encoder.is_file() and decoder.is_file():

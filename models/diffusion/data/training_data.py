@@ -48,8 +48,10 @@ class TrainingData:
         rank: int = 0,
         group_size: int | None = None,
         encoders: Encoders | None = None,
+        needs_pixels: str | None = None,
     ) -> None:
-        """``shards``: folders or URLs; ``encoders``: None never to use cached latents.
+        """``shards``: folders or URLs; ``encoders``: None never to use cached latents; ``needs_pixels``: why latents
+        would not do, in words.
 
         Raises:
             DataError: the shards cannot be used, no clip of them suits the settings, or cached latents are wanted and
@@ -71,7 +73,7 @@ class TrainingData:
         self._buckets = sort_clips(self._shards, settings)
         if not self._buckets.training:
             raise DataError(f"{', '.join(shards)}: no clip can be trained on: {_nothing(self._buckets)}")
-        self._latents, self._source = self._find_latents(encoders)
+        self._latents, self._source = self._find_latents(encoders, needs_pixels)
         self._reader = SampleReader(self._shards, settings, seed, self._latents)
         self._running: list[Generator[Batch]] = []
         training = self._buckets.training
@@ -204,12 +206,12 @@ class TrainingData:
                 hint = f'; did you mean "{near[0]}"?' if near else f"; it has: {', '.join(self._shards.columns)}"
                 raise DataError(f"data.extra: {self._shards.folders[0].url} has no numbers {name!r}{hint}")
 
-    def _find_latents(self, encoders: Encoders | None) -> tuple[list[Latents] | None, str]:
+    def _find_latents(self, encoders: Encoders | None, needs_pixels: str | None) -> tuple[list[Latents] | None, str]:
         """The cached latents of every folder, or None to decode; and why, in words."""
         settings = self._settings
         if settings.latents == "decode" or encoders is None:
             return None, "clips are decoded"
-        problem = obstacle(settings)
+        problem = needs_pixels or obstacle(settings)
         facts = []
         if problem is None:
             manifests = zip(self._shards.manifests, self._shards.manifest_hashes, strict=True)

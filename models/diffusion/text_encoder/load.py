@@ -6,7 +6,7 @@ from pathlib import Path
 
 import torch
 
-from models.diffusion.model_files import ModelFiles, weight_names
+from models.diffusion.model_files import ModelFiles
 from models.diffusion.text_encoder.base import ImageEncoder, TextEncoder
 from models.diffusion.text_encoder.errors import EncoderError
 from models.diffusion.text_encoder.openclip import OpenClipImage, OpenClipText
@@ -22,8 +22,8 @@ from models.openclip_weights import OpenClipWeights
 TEXT, IMAGE = "text_encoder", "image_encoder"
 _FOLDER_PREFIX = "local-dir:"
 _MOST = 4096
-_STEM, _OLD_STEM = "model", "pytorch_model"
-_TOKENIZER_FILES = ("tokenizer_config.json", "special_tokens_map.json", "tokenizer.json", "vocab.json", "merges.txt")
+ENCODER_WEIGHTS = ("model.safetensors", "pytorch_model.bin")
+TOKENIZER_FILES = ("tokenizer_config.json", "special_tokens_map.json", "tokenizer.json", "vocab.json", "merges.txt")
 
 
 def load_text_encoder(
@@ -39,7 +39,7 @@ def load_text_encoder(
         return Words(_number(settings.model, WORDS, TEXT, even=True))
     dtype = dtype or torch_dtype(settings.dtype, str(device))
     many = settings.texts_per_pass
-    if _is_openclip(settings):
+    if is_openclip(settings):
         source = _openclip(settings, TEXT, with_tokenizer=True)
         return OpenClipText(source, skip=_skip(settings), device=device, dtype=dtype, texts_per_pass=many)
     weights = _weights(settings, TEXT)
@@ -64,7 +64,7 @@ def load_image_encoder(
         return Cells(_number(settings.model, CELLS, IMAGE))
     dtype = dtype or torch_dtype(settings.dtype, str(device))
     many = settings.images_per_pass
-    if _is_openclip(settings):
+    if is_openclip(settings):
         source = _openclip(settings, IMAGE, with_tokenizer=False)
         return OpenClipImage(source, device=device, dtype=dtype, images_per_pass=many)
     weights = _weights(settings, IMAGE)
@@ -77,7 +77,7 @@ def text_identity(settings: TextEncoderSettings) -> str:
     """`TextEncoder.identity` without loading. Raises as `load_text_encoder`."""
     if settings.model.startswith(WORDS):
         return load_text_encoder(settings).identity
-    if _is_openclip(settings):
+    if is_openclip(settings):
         return f"{_openclip(settings, TEXT, with_tokenizer=False).identity()}-{_skip(settings)}"
     return f"{_identity(_weights(settings, TEXT))}-{_skip(settings)}"
 
@@ -86,7 +86,7 @@ def image_identity(settings: ImageEncoderSettings) -> str:
     """`ImageEncoder.identity` without loading. Raises as `load_image_encoder`."""
     if settings.model.startswith(CELLS):
         return load_image_encoder(settings).identity
-    if _is_openclip(settings):
+    if is_openclip(settings):
         return _openclip(settings, IMAGE, with_tokenizer=False).identity()
     return _identity(_weights(settings, IMAGE))
 
@@ -100,14 +100,15 @@ def _number(model: str, prefix: str, key: str, *, even: bool = False) -> int:
     return int(text)
 
 
-def _is_openclip(settings: TextEncoderSettings | ImageEncoderSettings) -> bool:
+def is_openclip(settings: TextEncoderSettings | ImageEncoderSettings) -> bool:
+    """Whether it is a model of OpenCLIP, and not one of transformers."""
     return settings.pretrained is not None or settings.model.startswith((HUB_PREFIX, _FOLDER_PREFIX))
 
 
 def _skip(settings: TextEncoderSettings) -> int:
     """Blocks at the end that are left out."""
     if settings.layer == "auto":
-        return 1 if _is_openclip(settings) else 0
+        return 1 if is_openclip(settings) else 0
     return 1 if settings.layer == "penultimate" else 0
 
 
@@ -135,14 +136,13 @@ def _weights(settings: TextEncoderSettings | ImageEncoderSettings, key: str) -> 
     """The weights of transformers, with config.json beside them."""
     files = ModelFiles(settings.model, key, settings.revision, settings.cache_dir, settings.download)
     place, _ = files.inside(settings.subfolder, "config.json")
-    names = (*weight_names(_STEM, None)[:1], *weight_names(_OLD_STEM, None)[1:])
-    return files.first(*(f"{place}{name}" for name in names))
+    return files.first(*(f"{place}{name}" for name in ENCODER_WEIGHTS))
 
 
 def _tokenizer_folder(settings: TextEncoderSettings) -> Path:
     """The folder of the tokenizer, its files on this machine."""
     files = ModelFiles(settings.model, TEXT, settings.revision, settings.cache_dir, settings.download)
-    first, *others = _TOKENIZER_FILES
+    first, *others = TOKENIZER_FILES
     place, _ = files.inside(settings.tokenizer, first)
     return files.folder([f"{place}{first}"], optional=[f"{place}{name}" for name in others])
 

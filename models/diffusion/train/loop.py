@@ -119,6 +119,7 @@ class _Loop:
             "learning_rate": learning_rate(self.recipe.optimizer, self.state.samples, self.recipe.training.batch_size),
             "samples_per_s": samples / seconds,
             "data_wait": waiting,
+            "latents": "cached" if self.job.data.uses_cache else "encoded",
             "mfu": self._utilisation(samples / seconds),
             "memory_gb": self._memory(),
         }

@@ -110,6 +110,6 @@ def _pixels(batch: Batch) -> torch.Tensor:
     if batch.pixels is None:
         raise DiffusionError(
             "the first frames are needed and only latents are cached: set conditioning.frame.augment to latents, and "
-            "cache the embeddings of the first frames, or train without the cache (data.cache: null)"
+            "cache the embeddings of the first frames, or train without the cache (data.latents: decode)"
         )
     return batch.pixels

@@ -14,10 +14,13 @@ class StartSettings(BaseModel):
 
     checkpoint: str | None = Field(
         None,
-        description="an output folder or checkpoint of an earlier stage, a folder of diffusers' "
+        description="an output folder or checkpoint of an earlier stage, a folder or hub repository of diffusers' "
         "UNetSpatioTemporalConditionModel, or of an image UNet (UNet2DConditionModel), which is inflated",
     )
     weights: str = Field("raw", description='of a checkpoint of ours: "raw", or the name of an average such as "0.050"')
+    revision: str | None = Field(None, description="branch, tag or commit of the hub's repository; null: main")
+    download: bool = Field(False, description="fetch weights that are not on this machine")
+    cache_dir: str | None = Field(None, description="where fetched weights are kept; null: the hub's usual cache")
 
 
 class TrainingSettings(BaseModel):
@@ -52,6 +55,9 @@ class ValidationSettings(BaseModel):
         (0.05, 0.2, 1.0, 5.0, 20.0), description="noise levels at which the held-out loss is taken"
     )
     prompts: tuple[str, ...] = Field((), description="captions to make videos of, samples/<samples>/*.mp4")
+    pictures: int = Field(
+        2, ge=0, description="the same where the model begins with a picture: of so many held-out clips' first frames"
+    )
     seed: int = Field(0, ge=0, description="of the noise that the videos begin with")
     motion_bucket: int | None = Field(None, ge=0, description="of the videos; null: the middle one")
 

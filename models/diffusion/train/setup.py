@@ -75,6 +75,7 @@ def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wa
         rank=world.rank,
         group_size=recipe.training.batch_size,
         encoders=_identities(recipe),
+        needs_pixels=recipe.needs_pixels,
     )
     _say(world, watcher, "loading the autoencoder and the encoders")
     autoencoder = load_autoencoder(recipe.autoencoder, world.device)

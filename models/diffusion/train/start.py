@@ -10,6 +10,7 @@ import torch
 
 from models.diffusion.conditioning import WIDTHS, Conditioning, ConditioningSettings
 from models.diffusion.errors import DiffusionError
+from models.diffusion.model_files import ModelFiles
 from models.diffusion.motion_buckets import MotionBuckets
 from models.diffusion.train.checkpoint import load_weights
 from models.diffusion.train.folder import (
@@ -17,6 +18,7 @@ from models.diffusion.train.folder import (
     CONDITIONING,
     CONFIG_NAME,
     UNET,
+    WEIGHTS_NAME,
     Checkpoint,
     checkpoint_at,
 )
@@ -24,8 +26,9 @@ from models.diffusion.train.settings import StartSettings
 from models.diffusion.unet.inflate import config_of_image_unet, fill
 from models.diffusion.unet.model import VideoUNet
 from models.diffusion.unet.weight_files import WeightFiles
+from models.hub import HubModel
 
-RAW = "raw"
+START, RAW = "start", "raw"
 _IMAGE_MODEL = "UNet2DConditionModel"
 # The numbers that the published SVD checkpoints are told.
 _PUBLISHED_MICRO = ("fps", "motion_bucket", "augmentation")
@@ -53,7 +56,7 @@ def load_start(network: VideoUNet, start: StartSettings, conditioning: Condition
         raise DiffusionError(
             f"start.weights: {start.weights}: only checkpoints of this trainer have averages, and {path} is none"
         )
-    folder = path if (path / CONFIG_NAME).is_file() else path / UNET
+    folder = _diffusers_folder(start)
     config = _config(folder, path)
     if config.get("_class_name") != _IMAGE_MODEL:
         network.load_state_dict(_fitted(_read(folder), network, _PUBLISHED_MICRO, conditioning, path))
@@ -87,6 +90,25 @@ def _own(path: Path) -> Checkpoint | None:
 
 def _read(folder: Path) -> dict[str, torch.Tensor]:
     return dict(WeightFiles(folder).read(torch.float32, "cpu"))
+
+
+def hub_start(start: StartSettings) -> HubModel | None:
+    """The repository of the hub that ``start.checkpoint`` names; None where it names a path, or nothing."""
+    if start.checkpoint is None:
+        return None
+    model = HubModel(start.checkpoint, start.revision, start.cache_dir)
+    return None if model.is_path else model
+
+
+def _diffusers_folder(start: StartSettings) -> Path:
+    """Where config.json and weights of diffusers are."""
+    path = Path(start.checkpoint or "")
+    if hub_start(start) is None:
+        return path if (path / CONFIG_NAME).is_file() else path / UNET
+    files = ModelFiles(str(path), START, start.revision, start.cache_dir, start.download, option="checkpoint")
+    place, config = files.inside(UNET, CONFIG_NAME)
+    files.first(f"{place}{WEIGHTS_NAME}", f"{place}{Path(WEIGHTS_NAME).stem}.bin")
+    return config.parent
 
 
 def _config(folder: Path, path: Path) -> dict[str, Any]:

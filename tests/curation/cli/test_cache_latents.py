@@ -41,7 +41,7 @@ def test_broken_clips_are_told(tmp_path: Path, curation_here: Call) -> None:
     folder = write_shards(tmp_path / "all", [*clips(2), Clip("broken", media=b"no video")])
     done = curation_here("cache-latents", folder, *SMALL)
     assert done.returncode == 1
-    assert "1 clips could not be read" in done.stdout
+    assert "1 clip could not be read" in done.stdout
 
 
 @pytest.mark.parametrize(
@@ -49,6 +49,7 @@ def test_broken_clips_are_told(tmp_path: Path, curation_here: Call) -> None:
     [
         (("--recipe", "tyny"), 'no recipe "tyny"; did you mean "tiny"?'),
         (("--set", "data.crop=random"), "latents cannot be cached with data.crop: random"),
+        (("--set", "conditioning.frame={}"), "latents cannot be cached with conditioning.frame.augment: pixels"),
         (("--set", "data.sizes=[[30, 32]]"), "30 × 32 cannot be encoded: sides must be multiples of 4; see data.sizes"),
         (("--set", "autoencoder.model=/nowhere"), "/nowhere is not there; see autoencoder.model"),
     ],

@@ -23,6 +23,7 @@ from curation.shards.tar import TarWriter
 from curation.video.encoding import write_mp4
 
 FPS, SIDE = 8, 16
+WEIGHTS = {"caption": 1.0}
 COLOURS = {"red": (250, 90, 90), "blue": (90, 130, 250), "green": (90, 250, 110), "white": (245, 245, 245)}
 DIRECTIONS = {"right": (1, 0), "left": (-1, 0), "down": (0, 1), "up": (0, -1)}
 
@@ -65,7 +66,7 @@ def write_shards(folder: Path, shapes: Sequence[Shape], *, frames: int = 8, side
     with TarWriter(stream) as tar:
         for number, shape in enumerate(shapes):
             key = f"{number:032x}"
-            told = {"motion_score": shape.speed, "caption": shape.caption, "caption_weights": {"caption": 1.0}}
+            told = {"motion_score": shape.speed, "caption": shape.caption, "caption_weights": WEIGHTS}
             members = {
                 "mp4": _mp4(shape.frames(frames, side)),
                 "json": json.dumps({"fps": FPS, "num_frames": frames, **told}).encode(),
@@ -78,7 +79,11 @@ def write_shards(folder: Path, shapes: Sequence[Shape], *, frames: int = 8, side
             rows.append(row)
     storage.write_bytes("000000.tar", stream.getvalue())
     shard = Shard("000000.tar", len(rows), tar.num_bytes, tar.sha256, len(rows) * frames / FPS, 0, "0" * 32)
-    publish(storage, manifest_of({"filter": "shapes"}, [shard], []), [pa.Table.from_pylist(rows)])
+    publish(
+        storage,
+        manifest_of({"filter": "shapes", "caption_weights": WEIGHTS}, [shard], []),
+        [pa.Table.from_pylist(rows)],
+    )
     return folder
 
 

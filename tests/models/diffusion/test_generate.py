@@ -80,7 +80,7 @@ def calls(generator: Generator) -> Iterator[list[dict[str, Any]]]:
     def note(module: torch.nn.Module, positional: tuple[Any, ...], named: dict[str, Any]) -> None:
         seen.append({**dict(zip(("x", "c_noise"), positional, strict=True)), **named})
 
-    handle = generator._network.register_forward_pre_hook(note, with_kwargs=True)
+    handle = generator._model.network.register_forward_pre_hook(note, with_kwargs=True)
     try:
         yield seen
     finally:
@@ -122,7 +122,7 @@ def test_where_memory_runs_out_fewer_are_made_at_a_time(from_text: Generator) ->
             raise torch.OutOfMemoryError("CUDA out of memory")
 
     wanted = videos(from_text, prompts(5), SMALL)
-    handle = from_text._network.register_forward_pre_hook(narrow, with_kwargs=True)
+    handle = from_text._model.network.register_forward_pre_hook(narrow, with_kwargs=True)
     try:
         found = videos(from_text, prompts(5), SMALL, batch_size=5)
     finally:
@@ -190,7 +190,7 @@ def test_prompts_that_are_too_long_are_known(from_text: Generator) -> None:
 
 def test_half_precision_is_near(encoders: Path, from_text: Generator, tmp_path: Path) -> None:
     half = made(tmp_path, encoders, torch.bfloat16)
-    assert next(half._network.parameters()).dtype == torch.bfloat16
+    assert next(half._model.network.parameters()).dtype == torch.bfloat16
     (one,), (other,) = videos(half, prompts(1)), videos(from_text, prompts(1))
     assert 0 < np.abs(one.astype(float) - other.astype(float)).mean() < 4
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from pathlib import Path
 from typing import Any
@@ -10,10 +9,8 @@ from typing import Any
 import pytest
 import torch
 from transformers import (
-    CLIPTextConfig,
     CLIPTextModel,
     CLIPTokenizer,
-    CLIPVisionConfig,
     CLIPVisionModelWithProjection,
 )
 
@@ -28,11 +25,10 @@ from models.diffusion.text_encoder import (
     text_identity,
 )
 from models.diffusion.text_encoder.transformers_clip import MEAN, STD
+from tests.models.diffusion.tiny_pipeline import write_encoders
 from tests.models.tiny_clip import TinyClip, create_tiny_clip
-from tests.models.tiny_tokenizers import livelier
 
 CAPTIONS = ["a red circle moves left", "", "a very long caption of many, many words that no tiny tower reads whole"]
-START, END = "<|startoftext|>", "<|endoftext|>"
 
 
 @pytest.fixture(scope="module")
@@ -51,30 +47,7 @@ def openclip(tmp_path_factory: pytest.TempPathFactory) -> TinyClip:
 def diffusion_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """text_encoder/, tokenizer/ and image_encoder/ as Stable Diffusion and Stable Video Diffusion have them."""
     folder = tmp_path_factory.mktemp("sd")
-    torch.manual_seed(0)
-    letters = "abcdefghijklmnopqrstuvwxyz,"
-    vocabulary = [START, END, *letters, *(f"{letter}</w>" for letter in letters)]
-    tokens = {token: number for number, token in enumerate(vocabulary)}
-    (folder / "files").mkdir()
-    (folder / "files/vocab.json").write_text(json.dumps(tokens))
-    (folder / "files/merges.txt").write_text("#version: 0.2\n")
-    tokenizer = CLIPTokenizer.from_pretrained(folder / "files", model_max_length=16)
-    tokenizer.save_pretrained(folder / "tokenizer")
-    text = CLIPTextModel(
-        CLIPTextConfig(
-            vocab_size=len(tokens), hidden_size=32, intermediate_size=48, num_hidden_layers=3, num_attention_heads=2,
-            max_position_embeddings=16, projection_dim=24, bos_token_id=0, eos_token_id=1, pad_token_id=1,
-        )
-    )  # fmt: skip
-    image = CLIPVisionModelWithProjection(
-        CLIPVisionConfig(
-            hidden_size=32, intermediate_size=48, num_hidden_layers=2, num_attention_heads=2, image_size=32,
-            patch_size=8, projection_dim=24,
-        )
-    )  # fmt: skip
-    for name, model in (("text_encoder", text), ("image_encoder", image)):
-        livelier(model, seed=1)
-        model.save_pretrained(folder / name)
+    write_encoders(folder)
     return folder
 
 

@@ -18,9 +18,7 @@ import torch
 from curation.stage import ClipSample
 from models.diffusion.conditioning import Conditions
 from models.diffusion.edm import EDM
-from models.diffusion.randomness import normal
 from models.diffusion.recipe import Recipe
-from models.diffusion.sampling import sample_latents
 from models.diffusion.train.averages import averaged
 from models.diffusion.train.distributed import World
 from models.diffusion.train.meters import LossMeter
@@ -28,6 +26,7 @@ from models.diffusion.train.setup import Job, set_up
 from models.diffusion.train.step import take_step
 from models.diffusion.train.validation import held_out_losses
 from models.diffusion.train.watcher import Watcher
+from models.diffusion.videos import VideoModel
 from stages.optical_flow import OpticalFlow
 from tests.models.diffusion.shape_shards import COLOURS, DIRECTIONS, FPS, SIDE, Shape, some_shapes, write_shards
 from tests.models.diffusion.small_recipe import small_recipe
@@ -53,20 +52,13 @@ class Trained:
 
     def videos(self, conditions: Conditions) -> torch.Tensor:
         """(B, F, 3, H, W), by the averaged weights."""
-        conditioning, encoder = self.job.objective.conditioning, self.job.objective.autoencoder
-        assert encoder is not None
-        count, latent, frames = len(conditions.micro), SIDE // encoder.factor, self.recipe.data.frames
-        noise = normal(5, range(count), "video", (frames, encoder.channels, latent, latent))
+        objective = self.job.objective
+        assert objective.autoencoder is not None
+        edm = EDM(self.recipe.noise.sigma_data)
+        model = VideoModel(self.job.training.network, edm, objective.autoencoder, objective.conditioning)
+        size, indices = (self.recipe.data.frames, SIDE, SIDE), range(len(conditions.micro))
         with averaged(self.job.training, "0.100"):
-            latents = sample_latents(
-                EDM(self.recipe.noise.sigma_data),
-                self.job.training.network,
-                noise,
-                self.recipe.sampling,
-                conditions.for_network(),
-                conditioning.unconditional(conditions).for_network(),
-            )
-        return encoder.decode(latents.flatten(0, 1), frames).unflatten(0, (count, frames))
+            return torch.stack(model.videos(conditions, size, self.recipe.sampling, seed=5, indices=indices))
 
 
 def train(recipe: Recipe, shards: Path, output: Path) -> Trained:
