@@ -123,7 +123,8 @@ def measured(recipe: Recipe, way: Way, world: World) -> dict[str, Any]:
     shutil.rmtree(output, ignore_errors=True)
     wanted = recipe.model_copy(update={"data": recipe.data.model_copy(update={"latents": way.latents})})
     clock = _CpuClock()
-    train(wanted, [str(way.shards)], output, world, clock)
+    if not train(wanted, [str(way.shards)], output, world, clock):
+        raise SystemExit("stopped")
     steps = recipe.training.steps // 2
     seconds = clock.seconds[-1] - clock.seconds[steps - 1]
     return {**read_log(output)[-1], "cpu_ms": 1000 * seconds / (steps * recipe.training.batch_size)}
