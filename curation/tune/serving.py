@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import signal
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -59,6 +60,8 @@ def serve(app: ASGIApp, listener: socket.socket, started: Callable[[], None]) ->
         ws="none",
         timeout_graceful_shutdown=SECONDS_TO_FINISH,
     )
+    # The server hands signals on when it has ended; SIGTERM ends it as Ctrl-C does.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         Server(config).run(sockets=[listener])
     except KeyboardInterrupt:

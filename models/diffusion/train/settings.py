@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 class StartSettings(BaseModel):
     """The weights that a training begins with. Without a checkpoint they are drawn at random."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, coerce_numbers_to_str=True)
 
     checkpoint: str | None = Field(
         None,
@@ -38,11 +38,6 @@ class TrainingSettings(BaseModel):
     parallel: Literal["ddp", "fsdp"] = Field(
         "ddp", description="several GPUs: a copy of the network on each, or a piece of it (FSDP2)"
     )
-
-    @property
-    def samples(self) -> int:
-        """Samples seen at the end."""
-        return self.steps * self.batch_size
 
 
 class ValidationSettings(BaseModel):

@@ -47,8 +47,7 @@ def load_start(network: VideoUNet, start: StartSettings, conditioning: Condition
     path = Path(start.checkpoint or "")
     own = _own(path)
     if own is not None:
-        raw = start.weights == RAW
-        weights = _read(own.unet) if raw else load_weights(own.average(start.weights))
+        weights = _read(own.unet) if start.weights == RAW else load_weights(_average(own, start.weights))
         known = Conditioning.load(own.path / CONDITIONING, torch.zeros(1, 1, 1)).settings.micro
         network.load_state_dict(_fitted(weights, network, known, conditioning, path))
         return
@@ -78,6 +77,21 @@ def buckets_at_start(start: StartSettings, conditioning: ConditioningSettings) -
         return None
     buckets = Conditioning.load(own.path / CONDITIONING, torch.zeros(1, 1, 1)).buckets
     return buckets if buckets is not None and buckets.count == conditioning.motion_buckets else None
+
+
+def _average(checkpoint: Checkpoint, name: str) -> Path:
+    """0.050 in YAML is the number 0.05."""
+    there = {file.stem: file for file in sorted(checkpoint.average(name).parent.glob("*.safetensors"))}
+    for known, file in there.items():
+        if known == name or (_is_number(name) and _is_number(known) and float(known) == float(name)):
+            return file
+    raise DiffusionError(
+        f"start.weights: {name}: {checkpoint.path} has no such average; it has: {', '.join([RAW, *there])}"
+    )
+
+
+def _is_number(text: str) -> bool:
+    return text.replace(".", "", 1).isdecimal()
 
 
 def _own(path: Path) -> Checkpoint | None:

@@ -196,9 +196,11 @@ def test_starting_from_what_is_no_checkpoint(train: Here, tmp_path: Path) -> Non
 def test_starting_from_an_earlier_stage(train: Here, tmp_path: Path, curation_here: Here, shards: Path) -> None:
     assert train("--set", "training.steps=2").returncode == 0
     with_frame = ["--set", "conditioning.frame={p_mean: -3}", "--set", f"start.checkpoint={tmp_path / 'out'}"]
-    told = train("--output", tmp_path / "next", "--set", "training.steps=1", *with_frame)
+    told = train("--output", tmp_path / "next", "--set", "training.steps=1", *with_frame, "--set", "start.weights=0.05")
     assert told.returncode == 0, told.stderr
     assert f"from {tmp_path / 'out'}" in told.stderr
+    told = train("--output", tmp_path / "other", *with_frame, "--set", "start.weights=0.07")
+    assert "has no such average; it has: raw, 0.050, 0.100" in one_line(told)
 
 
 def test_a_disk_that_fills_while_saving(shards: Path, config: Path, tmp_path: Path) -> None:

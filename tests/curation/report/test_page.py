@@ -131,7 +131,7 @@ def test_clips_around_each_threshold(page: Node, films: Storage) -> None:
 def test_failures(page: Node) -> None:
     told = page.one(id="failures").text
     assert "source 2 videos" in told
-    assert "optical_flow 1 clips" in told
+    assert "optical_flow 1 clip" in told
     assert "cannot decode" in told
 
 

@@ -17,7 +17,8 @@ from tests.curation.tune.server import TuneProcess
 Curation = Callable[..., subprocess.CompletedProcess[str]]
 
 
-def test_from_start_to_ctrl_c(playable: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_from_start_to_ctrl_c(playable: Path, tmp_path: Path, by: signal.Signals) -> None:
     with TuneProcess(playable, tmp_path, SSH_CONNECTION="10.0.0.1 5000 10.0.0.9 22") as server:
         assert "filters.yaml is not there yet" in server.printed
         assert f"ssh -L {server.port}:127.0.0.1:{server.port} 10.0.0.9" in server.printed
@@ -26,7 +27,7 @@ def test_from_start_to_ctrl_c(playable: Path, tmp_path: Path) -> None:
         with urllib.request.urlopen(f"{server.url}api/dataset") as answer:
             assert b'"clips":40' in answer.read()
         with socket.create_connection(("127.0.0.1", server.port)):  # one that never asks anything holds nothing up
-            server.process.send_signal(signal.SIGINT)
+            server.process.send_signal(by)
             rest, errors = server.process.communicate(timeout=30)
     assert (server.process.returncode, rest, errors) == (0, "stopped\n", "")
 
