@@ -33,6 +33,15 @@ settings.register_profile("no deadline", deadline=None)
 settings.load_profile("no deadline")
 
 
+# Where tests take longest. Several processes are given them first: else one would work on alone in the end.
+LONGEST = ("tests/end_to_end/", "tests/models/diffusion/train/", "tests/stages/", "tests/curation/engine/")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put them first; otherwise the order stays."""
+    items.sort(key=lambda item: next((n for n, part in enumerate(LONGEST) if part in item.nodeid), len(LONGEST)))
+
+
 @pytest.fixture(scope="session")
 def trailer() -> Path:
     """A real film trailer: 55 s of 720p H.264; hard cuts at frames 593, 864, 900, 988, 1049; fades; title cards."""

@@ -12,6 +12,8 @@ from models.diffusion.errors import DiffusionError
 from models.diffusion.train.distributed import World
 
 LOCK = ".lock"
+# A process that was killed may take a moment to end.
+PATIENCE_S = 3
 
 
 @contextmanager
@@ -21,7 +23,7 @@ def only_trainer(output: Path, world: World) -> Iterator[None]:
     Raises:
         DiffusionError: on every rank, where it cannot be written to or another training is at work there.
     """
-    lock = FileLock(output / LOCK, blocking=False)
+    lock = FileLock(output / LOCK, timeout=PATIENCE_S)
     problem = None
     if world.is_main:
         try:

@@ -114,6 +114,8 @@ def _work(told: dict[str, Any]) -> dict[str, Any]:
         except (DivergedError, SaveError) as error:
             return {"finished": False, "problem": str(error)}
         except DiffusionError as error:
+            if world.size == 1:
+                return {"finished": False, "problem": str(error)}
             _problem_of(output).parent.mkdir(parents=True, exist_ok=True)
             _problem_of(output).write_text(str(error), encoding="utf-8")
             raise

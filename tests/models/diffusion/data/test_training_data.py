@@ -176,12 +176,20 @@ def test_s3_read_by_processes(shards: str, s3_bucket: str) -> None:
     assert all(same(one, other) for one, other in zip(here, there, strict=True))
 
 
+@pytest.fixture
+def no_known_stores() -> Iterator[None]:
+    """Connections of other tests are not taken for this one's, nor this one's for others'."""
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+    yield
+    fsspec.get_filesystem_class("s3").clear_instance_cache()
+
+
+@pytest.mark.usefixtures("no_known_stores")
 def test_an_object_store_that_does_not_let_one_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in [name for name in os.environ if name.startswith("AWS_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("AWS_EC2_METADATA_DISABLED", "true")
     monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "none"))
-    fsspec.get_filesystem_class("s3").clear_instance_cache()
     with pytest.raises(DataError, match=r"manifest\.json: cannot be read: Unable to locate cred"):
         TrainingData(SETTINGS, ["s3://bucket/shards"], seed=0, batch_size=2)
 

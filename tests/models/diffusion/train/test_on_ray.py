@@ -15,7 +15,7 @@ from curation.engine.cluster import ray_session
 from models.diffusion.errors import DiffusionError
 from models.diffusion.train.folder import whole_checkpoints
 from models.diffusion.train.log import read_log
-from models.diffusion.train.on_ray import Workers, train_on_ray
+from models.diffusion.train.on_ray import Workers, _problem_of, _work, train_on_ray
 from tests.models.diffusion.small_recipe import small_recipe
 
 TWO = Workers(2, 2, gpus=False, cpus=0.5)
@@ -65,10 +65,18 @@ def test_two_workers_and_one_of_them_is_killed(tmp_path: Path, shards: Path, mon
     assert [line["steps"] for line in read_log(tmp_path)] == list(range(1, 13))
 
 
-def test_what_starting_again_would_not_mend_is_one_line(tmp_path: Path) -> None:
+def test_a_mistake_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(DiffusionError, match="no whole shards; write them with: curation pack") as told:
-        train_on_ray(small_recipe(), [str(tmp_path / "nowhere")], tmp_path, TWO)
+        train_on_ray(small_recipe(), [str(tmp_path / "nowhere")], tmp_path, Workers(1, 1, gpus=False, cpus=0.5))
     assert "\n" not in str(told.value)
+
+
+def test_workers_that_are_started_again_tell_what_ended_one_of_them(tmp_path: Path) -> None:
+    problem = _problem_of(tmp_path)
+    problem.parent.mkdir()
+    problem.write_text("the disk is full")
+    told = {"recipe": small_recipe().model_dump_json(), "output": str(tmp_path), "device": "cpu"}
+    assert _work(told) == {"finished": False, "problem": "the disk is full"}
 
 
 def test_numbers_of_workers_that_the_batch_cannot_be_dealt_to(tmp_path: Path) -> None:
