@@ -3,10 +3,10 @@ not here."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from curation.errors import UserError
 
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from models.diffusion.recipe import Recipe
     from models.diffusion.recipe_weights import NeededWeights
 
-Answer = TypeVar("Answer")
 DEFAULT_PIPELINE = "quickstart"
 
 
@@ -95,19 +94,10 @@ def require_weights(recipe: Recipe, name: str, parts: Iterable[str] | None = Non
 
 
 def _requirement(weights: NeededWeights) -> Requirement:
+    from curation.cli.model_errors import telling_model_errors
     from curation.stage import Requirement
 
-    files = _told(weights.files)
+    files = telling_model_errors()(weights.files)
     if weights.can_be_fetched:
-        return Requirement(weights.name, files=files, fetch=_told(weights.fetch))
+        return Requirement(weights.name, files=files, fetch=telling_model_errors()(weights.fetch))
     return Requirement(weights.name, weights.problem, files=files)
-
-
-def _told(ask: Callable[[], Answer]) -> Callable[[], Answer]:
-    def told() -> Answer:
-        from curation.cli.model_errors import telling_model_errors
-
-        with telling_model_errors():
-            return ask()
-
-    return told

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 from curation.dataset.description import DESCRIPTION
+from curation.dataset.file_lock import holding
 from curation.dataset.storage import Storage
 from curation.errors import UserError
 from curation.sources.location import shown
@@ -48,29 +49,12 @@ def no_writer(storage: Storage) -> Iterator[None]:
         yield
 
 
-@contextmanager
-def _lock(storage: Storage, *, shared: bool = False) -> Iterator[None]:
-    if not storage.is_local:
-        yield
-        return
-    import fcntl
+def _lock(storage: Storage, *, shared: bool = False) -> AbstractContextManager[None]:
+    def busy() -> str:
+        what = "a removal is running on" if storage.exists(REMOVAL) else "another run is writing to"
+        return f"{what} this dataset"
 
-    path = Path(storage.path(LOCK))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("a")
-    except OSError as error:
-        if shared:
-            yield
-            return
-        raise UserError(f"{storage.url}: cannot write there: {error.strerror}") from error
-    with handle:
-        try:
-            fcntl.flock(handle, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
-        except OSError as error:
-            what = "a removal is running on" if storage.exists(REMOVAL) else "another run is writing to"
-            raise UserError(f"{storage.url}: {what} this dataset; wait until it is done") from error
-        yield
+    return holding(storage, LOCK, busy, shared=shared)
 
 
 def no_removal(storage: Storage) -> None:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+from curation.dataset.file_lock import holding
 from curation.dataset.storage import Storage, join
 from curation.errors import UserError
 from curation.sources.location import shown
@@ -64,21 +64,6 @@ def only_packer(storage: Storage) -> Iterator[None]:
                 f"{storage.url}: holds other things ({shown(foreign[0])}) and no shards of curation; "
                 "name a new or an empty folder with --output"
             )
-    if not storage.is_local:
-        yield
-        return
-    import fcntl
-
-    path = Path(storage.path(LOCK))
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle = path.open("w")
-    except OSError as error:
-        raise UserError(f"{storage.url}: cannot write there: {error.strerror}") from error
-    with handle:
-        try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise UserError(f"{storage.url}: another pack is writing there; wait until it is done") from error
+    with holding(storage, LOCK, lambda: "another pack is writing there"):
         storage.remove_leftovers()
         yield

@@ -174,9 +174,7 @@ def verify(checkpoint: Checkpoint, world: World) -> None:
                 checked_digest(checkpoint, name)
         except DiffusionError as error:
             problem = str(error)
-    problem = world.agree(problem)
-    if problem is not None:
-        raise DiffusionError(problem)
+    world.refuse(problem)
 
 
 def load_weights(path: Path) -> dict[str, torch.Tensor]:

@@ -13,6 +13,7 @@ import torch
 import torch.distributed as dist
 
 from models.diffusion.device import choose_device
+from models.diffusion.errors import DiffusionError
 
 Device = Literal["auto", "cpu", "cuda"]
 # A rank may wait this long for another one: validation and checkpoints of large models take minutes.
@@ -53,6 +54,16 @@ class World:
     def agree(self, problem: str | None) -> str | None:
         """The first problem that any rank has; every rank must ask."""
         return next((one for one in self.gather(problem) if one is not None), None)
+
+    def refuse(self, problem: str | None) -> None:
+        """Every rank must call.
+
+        Raises:
+            DiffusionError: on every rank, where any has a problem.
+        """
+        found = self.agree(problem)
+        if found is not None:
+            raise DiffusionError(found)
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from models.diffusion.errors import DiffusionError
 from models.diffusion.train.distributed import World
 
 LOCK = ".lock"
@@ -36,9 +35,7 @@ def only_trainer(output: Path, world: World) -> Iterator[None]:
         except OSError as error:
             problem = f"--output {output}: cannot be written to: {error.strerror}"
     try:
-        problem = world.agree(problem)
-        if problem is not None:
-            raise DiffusionError(problem)
+        world.refuse(problem)
         yield
     finally:
         lock.release()
