@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 import torch
@@ -36,14 +37,16 @@ def write_videos(job: Job, held_out: Sequence[Batch], output: Path, world: World
     of the first clips of ``held_out``. Every rank calls it.
     """
     settings = job.recipe.validation
-    clips = _clips(held_out)[: settings.pictures] if job.recipe.begins_with_picture else []
+    if job.recipe.begins_with_picture:
+        all_wanted = list(islice(_of_clips(job, held_out), settings.pictures))
+    else:
+        all_wanted = [_of_prompt(job, prompt) for prompt in settings.prompts]
     # Pieces of a sharded network work together; whole ones each make their share.
     together = isinstance(job.training.network, FSDPModule)
     folder = output / SAMPLES / f"{job.training.state.samples:012d}"
-    for number in range(len(clips) or len(settings.prompts)):
+    for number, wanted in enumerate(all_wanted):
         if not together and number % world.size != world.rank:
             continue
-        wanted = _of_clip(job, *clips[number]) if clips else _of_prompt(job, settings.prompts[number])
         video = _video(job, wanted, number)
         if world.is_main or not together:
             folder.mkdir(parents=True, exist_ok=True)
@@ -51,21 +54,18 @@ def write_videos(job: Job, held_out: Sequence[Batch], output: Path, world: World
     resharded(job.training.network)
 
 
-def _clips(held_out: Sequence[Batch]) -> list[tuple[Batch, int]]:
-    """A batch and a place in it for each clip that is shown as a video."""
-    return [(batch, at) for batch in held_out for at in range(len(batch)) if not batch.is_image[at]]
-
-
-def _of_clip(job: Job, batch: Batch, at: int) -> _Wanted:
-    """All that is told of one sample, at its size and rate."""
+def _of_clips(job: Job, held_out: Sequence[Batch]) -> Iterator[_Wanted]:
+    """All that is told of each sample that is a video, at its size and rate; a batch is encoded once."""
     assert job.objective.autoencoder is not None
-    latents, told = job.objective.prepared(batch)
-    frames, _, *sides = latents.shape[1:]
-    height, width = (side * job.objective.autoencoder.factor for side in sides)
-    one = slice(at, at + 1)
-    concat = None if told.concat is None else told.concat[one]
-    conditions = Conditions(told.context[one], told.micro[one], concat)
-    return _Wanted(conditions, (frames, height, width), float(batch.fps[at]))
+    for batch in held_out:
+        latents, told = job.objective.prepared(batch)
+        frames, _, *sides = latents.shape[1:]
+        height, width = (side * job.objective.autoencoder.factor for side in sides)
+        for at in (at for at in range(len(batch)) if not batch.is_image[at]):
+            one = slice(at, at + 1)
+            concat = None if told.concat is None else told.concat[one]
+            conditions = Conditions(told.context[one], told.micro[one], concat)
+            yield _Wanted(conditions, (frames, height, width), float(batch.fps[at]))
 
 
 def _of_prompt(job: Job, prompt: str) -> _Wanted:
