@@ -28,7 +28,7 @@ class Finding:
 
 
 def findings(config: Path | None) -> Iterator[Finding]:
-    """Look at programs, codecs, memory, GPUs, and the needs of every pipeline of the config file."""
+    """Look at programs, codecs, memory, GPUs, and the needs of every pipeline and recipe of the config file."""
     yield Finding(
         "Python packages", ", ".join(f"{name} {_version(name)}" for name in ("ray", "av", "torch", "easyocr"))
     )
@@ -38,6 +38,7 @@ def findings(config: Path | None) -> Iterator[Finding]:
     yield from _gpus()
     yield _model_cache()
     yield from _pipelines(config)
+    yield from _recipes(config)
 
 
 def _version(package: str) -> str:
@@ -122,3 +123,24 @@ def _pipelines(config: Path | None) -> Iterator[Finding]:
         there = ", ".join(requirement.name for requirement in needs) or "nothing but code"
         found = f"not yet: {'; '.join(problems)}" if problems else f"ready: {there}"
         yield Finding(f"pipeline {name}", found, good=not problems, is_fault=False)
+
+
+def _recipes(config: Path | None) -> Iterator[Finding]:
+    from curation.config import load_config
+    from curation.config.recipes import load_recipe
+    from curation.errors import UserError
+    from models.diffusion.errors import DiffusionError
+    from models.diffusion.recipe import Recipe
+    from models.diffusion.recipe_weights import recipe_weights
+
+    file = load_config(config)
+    for name in file.recipes:
+        try:
+            needs = list(recipe_weights(load_recipe(file, name, Recipe)))
+        except (UserError, DiffusionError) as error:
+            yield Finding(f"recipe {name}", str(error), good=False)
+            continue
+        missing = ", ".join(dict.fromkeys(need.name for need in needs if not need.is_here))
+        there = ", ".join(dict.fromkeys(need.name for need in needs)) or "no weights from elsewhere"
+        found = f"not yet: {missing}; to fetch: curation models pull --recipe {name}" if missing else f"ready: {there}"
+        yield Finding(f"recipe {name}", found, good=not missing, is_fault=False)

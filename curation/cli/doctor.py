@@ -10,9 +10,9 @@ NAME = "doctor"
 
 
 def command(config: Config = None) -> None:
-    """Show what this machine has: FFmpeg, codecs, memory, disk, GPUs, and what each pipeline needs.
+    """Show what this machine has: FFmpeg, codecs, memory, disk, GPUs, and what pipelines and recipes need.
 
-    Exit status 1 when something is wrong with the machine; a pipeline whose weights are still to be fetched is not.
+    Exit status 1 when something is wrong with the machine; weights that are still to be fetched are nothing wrong.
 
     Example: `curation doctor`
     """

@@ -120,6 +120,10 @@ class Generator:
             indices=[request.index for request in requests],
             evaluated=evaluated,
         )
+        if not all(video.isfinite().all() for video in videos):
+            raise DiffusionError(
+                "the model's pixels are no numbers: lower --guidance or --sigma-max, or set --dtype fp32"
+            )
         return [to_frames(video) for video in videos]
 
     def _told(self, requests: Sequence[Request], look: Look) -> Conditions:

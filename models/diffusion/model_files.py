@@ -42,8 +42,9 @@ class ModelFiles:
             there = "has no " + " or ".join(names) if Path(self.name).expanduser().exists() else "is not there"
             raise ModelFilesError(f"{self.name} {there}; see {self.key}.{self.option}")
         raise ModelFilesError(
-            f"{self.name}: {names[0]} is not on this machine; fetch it ahead with `hf download {self.name}`, with "
-            f"--set {self.key}.download=true, or give a folder with --set {self.key}.{self.option}=/path"
+            f"{self.name}: no such folder, nor {names[0]} of the hub's model of that name on this machine; fetch it "
+            f"with `curation models pull --recipe NAME` or --set {self.key}.download=true, or give a folder with "
+            f"--set {self.key}.{self.option}=/path"
         )
 
     def find(self, *names: str) -> Path | None:

@@ -144,6 +144,9 @@ def test_plan_and_doctor(bikes: Path, tmp_path: Path) -> None:
     examined = curation("doctor")
     assert "libx264" in examined.stdout
     assert "pipeline lvd" in examined.stdout
+    shown = " ".join(examined.stdout.replace("│", " ").split())
+    assert "ready: no weights from elsewhere" in shown
+    assert "curation models pull --recipe text-to-video" in shown
 
 
 def test_a_dataset_that_is_none(tmp_path: Path) -> None:

@@ -162,6 +162,12 @@ def test_without_guidance_the_network_is_asked_once_a_step(from_text: Generator)
     assert [len(told["x"]) for told in seen] == [2] * 5
 
 
+def test_pixels_that_are_no_numbers_are_told(from_text: Generator) -> None:
+    beyond = SETTINGS.model_copy(update={"guidance": "1e38"})
+    with pytest.raises(DiffusionError, match="lower --guidance"):
+        list(from_text.generate(prompts(1), SMALL, beyond))
+
+
 def test_a_single_frame_is_an_image(from_text: Generator) -> None:
     with calls(from_text) as seen:
         (video,) = videos(from_text, prompts(1), Look(1, 32, 48, fps=8))
