@@ -120,8 +120,8 @@ class Ema:
         for profile in self._profiles:
             average = self._averages[profile.name]
             torch._foreach_lerp_(
-                list(average.values()),
-                [weights[name] for name in average],
+                [_here(value) for value in average.values()],
+                [_here(weights[name]) for name in average],
                 profile.share_of_new(samples_seen, batch),
             )
 
@@ -154,3 +154,11 @@ class Ema:
                 raise DiffusionError("the averages of the checkpoint are of a model of another shape")
             for name, value in saved.items():
                 average[name].copy_(value)
+
+
+def _here(value: Tensor) -> Tensor:
+    """This process's piece, not a copy. For an operation on 1300 DTensors at once torch thinks for seconds before it
+    does it for the first time."""
+    from torch.distributed.tensor import DTensor
+
+    return value.to_local() if isinstance(value, DTensor) else value

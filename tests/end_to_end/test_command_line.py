@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import duckdb
@@ -44,7 +45,7 @@ def test_bad_items_give_rows_and_status_1_then_retry(tmp_path: Path, bikes: Path
     videos.mkdir()
     shutil.copy(bikes, videos / "good.mp4")
     (videos / "bad.mp4").write_bytes(b"no video")
-    done = curation("run", videos, "-o", dataset, *QUICK, "--log", log)
+    done = curation("run", videos, "-o", dataset, *QUICK, "--log", log, "--in-process")
     assert done.returncode == 1
     assert "1 item failed" in done.stdout
     assert "Traceback" not in done.stdout + done.stderr
@@ -159,7 +160,9 @@ def test_a_dataset_that_is_none(tmp_path: Path) -> None:
 def test_a_stopped_run_says_how_to_go_on(by: signal.Signals, bikes: Path, tmp_path: Path) -> None:
     program = str(Path(sys.executable).parent / "curation")
     command = [program, "run", str(bikes), "-o", str(tmp_path / "dataset"), *QUICK]
-    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    # Where tests run in the background SIGINT is ignored, and a new process would inherit that.
+    heard = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
+    run = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, preexec_fn=heard)
     assert run.stderr is not None
     for line in run.stderr:
         if line.startswith("workers:"):

@@ -10,7 +10,6 @@ import cv2
 import duckdb
 import pytest
 
-from curation.engine.cluster import ray_session
 from tests.curation.video.clip_files import decoded_frames, write_clip
 from tests.material.recipes import Encoding
 
@@ -57,31 +56,32 @@ def test_planted_duplicates(
 ) -> None:
     config, dataset = tmp_path / "pipelines.yaml", tmp_path / "dataset"
     config.write_text(PIPELINES)
-    request = ("run", videos, "-o", dataset, "--config", config, "-p", "dedup")
-    planned = curation_here("plan", *request[1:])
+    request = ("run", videos, "-o", dataset, "--config", config, "-p", "dedup", "--in-process")
+    planned = curation_here("plan", *request[1:-1])
     assert "by=perceptual_hash, min_similarity=0.9" in planned.stdout
-    with ray_session(None):
-        done = curation_here(*request)
-        assert done.returncode == 0, done.stderr
-        assert "dedup: looking at all clips together" in done.stderr
-        assert "dedup" in done.stdout
-        rows = duplicates(dataset)
-        kept = {(source, index) for source, index, of, _, _ in rows if of is None}
-        assert len(rows) == 15
-        assert sorted(index for _, index in kept) == [0, 1, 2, 3, 4]
-        assert "small.mp4" not in {source for source, _ in kept}
-        for source, index, of, of_index, similarity in rows:
-            if of is not None:
-                assert (of, of_index) in kept
-                assert of_index == index
-                assert (source == "small.mp4") == (0.9 <= similarity < 1)
+    done = curation_here(*request)
+    assert done.returncode == 0, done.stderr
+    assert "dedup: looking at all clips together" in done.stderr
+    assert "dedup" in done.stdout
+    rows = duplicates(dataset)
+    kept = {(source, index) for source, index, of, _, _ in rows if of is None}
+    assert len(rows) == 15
+    assert sorted(index for _, index in kept) == [0, 1, 2, 3, 4]
+    assert "small.mp4" not in {source for source, _ in kept}
+    for source, index, of, of_index, similarity in rows:
+        if of is not None:
+            assert (of, of_index) in kept
+            assert of_index == index
+            assert (source == "small.mp4") == (0.9 <= similarity < 1)
 
-        again = curation_here(*request)
-        assert (again.returncode, again.stdout.startswith("Nothing to do")) == (0, True)
-        only_equal = curation_here("annotate", dataset, "--stage", "dedup", "--set", "dedup.min_similarity=1")
-        assert only_equal.returncode == 0, only_equal.stderr
-        rows = duplicates(dataset)
-        assert {of for source, _, of, _, _ in rows if source == "small.mp4"} == {None}
-        others = [row for row in rows if row[0] != "small.mp4"]
-        assert {row[:2] for row in others if row[2] is None} == kept
-        assert {row[4] for row in others} == {None, 1}
+    again = curation_here(*request)
+    assert (again.returncode, again.stdout.startswith("Nothing to do")) == (0, True)
+    only_equal = curation_here(
+        "annotate", dataset, "--stage", "dedup", "--set", "dedup.min_similarity=1", "--in-process"
+    )
+    assert only_equal.returncode == 0, only_equal.stderr
+    rows = duplicates(dataset)
+    assert {of for source, _, of, _, _ in rows if source == "small.mp4"} == {None}
+    others = [row for row in rows if row[0] != "small.mp4"]
+    assert {row[:2] for row in others if row[2] is None} == kept
+    assert {row[4] for row in others} == {None, 1}

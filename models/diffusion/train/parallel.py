@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, Literal
@@ -29,6 +30,8 @@ def parallel(network: nn.Module, units: list[nn.Module], world: World, strategy:
     if strategy == "ddp":
         devices = [world.device] if world.device.type == "cuda" else None
         return DistributedDataParallel(network, device_ids=devices, gradient_as_bucket_view=True)
+    # It warns of views, which parts of the network return: nothing is written into them.
+    warnings.filterwarnings("ignore", "FSDP2-wrapped module", UserWarning)
     mesh = init_device_mesh(world.device.type, (world.size,))
     # Autocast casts where it is computed, as with copies: noise level and micro-conditions would be rounded before.
     policy = MixedPrecisionPolicy(torch.bfloat16 if bf16 else None, torch.float32, cast_forward_inputs=False)

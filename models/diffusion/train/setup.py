@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -44,8 +45,8 @@ from models.diffusion.unet.model import VideoUNet
 class Job:
     """A training that is ready for its next step.
 
-    ``parts_per_step``: micro-batches of one rank; ``forward_flops``: of the network for one sample; ``about``: facts
-    for a person; ``data_facts``: what the shards are, for checkpoints.
+    ``parts_per_step``: micro-batches of one rank; ``about``: facts for a person; ``data_facts``: what the shards are,
+    for checkpoints.
     """
 
     recipe: Recipe
@@ -53,9 +54,16 @@ class Job:
     objective: Objective
     data: TrainingData
     parts_per_step: int
-    forward_flops: int
     about: Mapping[str, str]
     data_facts: Mapping[str, Any]
+
+    @cached_property
+    def forward_flops(self) -> int:
+        """Of the network for one sample; counting takes seconds."""
+        assert self.objective.autoencoder is not None
+        height, width = (side // self.objective.autoencoder.factor for side in self.recipe.data.size)
+        context_length = self.objective.conditioning.null_context.shape[1]
+        return flops(self.recipe.unet, self.recipe.data.frames, height, width, context_length)
 
 
 def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, watcher: Watcher) -> Job:
@@ -103,11 +111,9 @@ def set_up(recipe: Recipe, shards: Sequence[str], output: Path, world: World, wa
         bf16=recipe.training.precision == "bf16",
         stills_only=_stills_only(recipe),
     )
-    height, width = (side // autoencoder.factor for side in recipe.data.size)
-    forward = flops(recipe.unet, recipe.data.frames, height, width, conditioning.null_context.shape[1])
     facts = {"shards": list(shards), "manifest_sha256": data.manifest_sha256}
     about = _about(recipe, world, data, network, checkpoint, parts, micro_batch)
-    return Job(recipe, training, objective, data, parts, forward, about, facts)
+    return Job(recipe, training, objective, data, parts, about, facts)
 
 
 def accumulation(recipe: Recipe, processes: int) -> tuple[int, int]:

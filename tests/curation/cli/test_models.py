@@ -174,7 +174,7 @@ def test_missing_weights_are_told_before_anything_starts(
     assert "the weights of org/tiny (4.0 MB)" in " ".join(doctor.stdout.split())
     assert models("pull").exit_code == 0
     asked = len(hub.requests)
-    done = curation("run", BIKES, "--output", dataset, HF_HUB_OFFLINE="1")
+    done = curation("run", BIKES, "--output", dataset, "--in-process", HF_HUB_OFFLINE="1")
     assert done.returncode == 0, done.stderr
     sums = pq.read_table(dataset / "annotations" / "weighted").column("weight_sum").to_pylist()
     assert sums

@@ -148,7 +148,12 @@ def test_mistakes_are_one_line(tmp_path: Path, pictures: torch.Tensor) -> None:
         assert "\n" not in str(raised.value)
 
     problem("/nowhere is not there", ModelFilesError, model="/nowhere")
-    problem("not on this machine; fetch it ahead", ModelFilesError, model="some/repository", cache_dir=str(tmp_path))
+    problem(
+        "on this machine; fetch it with `curation models pull",
+        ModelFilesError,
+        model="some/repository",
+        cache_dir=str(tmp_path),
+    )
     (tmp_path / "empty").mkdir()
     problem("has no vae/config.json or config.json", ModelFilesError, model=str(tmp_path / "empty"))
     config.write_text(json.dumps({**told, "_class_name": "VQModel"}))

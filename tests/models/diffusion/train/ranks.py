@@ -14,9 +14,9 @@ from pathlib import Path
 from models.diffusion.recipe import Recipe
 from models.diffusion.train.log import read_log
 
-# Imported once: each process begins as a copy of one that has them.
+# Imported once, also what torch would import later: each process begins as a copy of one that has them.
 _SERVER = multiprocessing.get_context("forkserver")
-_SERVER.set_forkserver_preload(["models.diffusion.train.loop"])
+_SERVER.set_forkserver_preload(["models.diffusion.train.loop", "torch._dynamo", "torch.distributed.checkpoint"])
 PATIENCE_S = 120
 
 
