@@ -142,5 +142,6 @@ def _recipes(config: Path | None) -> Iterator[Finding]:
             continue
         missing = ", ".join(dict.fromkeys(need.name for need in needs if not need.is_here))
         there = ", ".join(dict.fromkeys(need.name for need in needs)) or "no weights from elsewhere"
-        found = f"not yet: {missing}; to fetch: curation models pull --recipe {name}" if missing else f"ready: {there}"
+        mend = f"to fetch: curation models pull --recipe {name} (and the same --config), or name a folder that is here"
+        found = f"not yet: {missing}; {mend}" if missing else f"nothing to fetch: {there}"
         yield Finding(f"recipe {name}", found, good=not missing, is_fault=False)

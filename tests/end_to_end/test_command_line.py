@@ -146,7 +146,7 @@ def test_plan_and_doctor(bikes: Path, tmp_path: Path) -> None:
     assert "libx264" in examined.stdout
     assert "pipeline lvd" in examined.stdout
     shown = " ".join(examined.stdout.replace("│", " ").split())
-    assert "ready: no weights from elsewhere" in shown
+    assert "nothing to fetch: no weights from elsewhere" in shown
     assert "curation models pull --recipe text-to-video" in shown
 
 

@@ -27,7 +27,7 @@ LATEST_S = {True: 9.0, False: 3.0}
 def test_ten_kills_then_the_same_dataset(uninterrupted: Uninterrupted, tmp_path: Path) -> None:
     program = str(Path(sys.executable).parent / "curation")
     moments, environment = random.Random(20), marked()
-    dataset, killed, sooner = tmp_path / "dataset", 0, 1.0
+    dataset, killed, finished, sooner = tmp_path / "dataset", 0, 0, 1.0
     while killed < KILLS:
         on_ray = killed % 3 == 0
         command = [program, "run", *map(str, uninterrupted.inputs), "-o", str(dataset), *QUICK, "--quiet"]
@@ -43,7 +43,8 @@ def test_ten_kills_then_the_same_dataset(uninterrupted: Uninterrupted, tmp_path:
         else:  # on a fast machine: nothing is left to kill, so it is begun anew, and killed sooner
             assert run.returncode == 0
             assert contents(str(dataset)) == contents(str(uninterrupted.dataset))
-            dataset, sooner = tmp_path / f"dataset-after-{killed}", 0.7 * sooner
+            finished += 1
+            dataset, sooner = tmp_path / f"dataset-{finished}", 0.7 * sooner
     done = curation("run", *uninterrupted.inputs, "-o", dataset, *QUICK)
     assert done.returncode == 0, done.stderr
     assert contents(str(dataset)) == contents(str(uninterrupted.dataset))

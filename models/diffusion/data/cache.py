@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from models.diffusion.autoencoder import Autoencoder
 from models.diffusion.data.buckets import grid_points, nearest_sizes, read_rate
@@ -29,7 +29,7 @@ from models.diffusion.data.errors import ClipError, DataError
 from models.diffusion.data.files import ASIDE
 from models.diffusion.data.fingerprint import FORMAT, Encoders, told
 from models.diffusion.data.latents import CONTEXT, DTYPES, EMPTY, INDEX, INDEX_SCHEMA, TOLD, latents_folder
-from models.diffusion.data.loader import ignore_signals
+from models.diffusion.data.loader import read_ahead
 from models.diffusion.data.picture import Cut
 from models.diffusion.data.pixels import read_pixels
 from models.diffusion.data.safetensors_writer import SafetensorsWriter, data_start
@@ -131,7 +131,8 @@ class LatentCache:
         local = Path(self.files.root) if self.files.is_local else None
         with SafetensorsWriter(local) as writer:
             contexts = self._write_contexts(writer, rows)
-            for clip in self._decoded(rows):
+            clips = _Clips(self._shards, rows, self._settings)
+            for clip in read_ahead(clips, range(len(clips)), self._settings.workers, prefetch=2):
                 row = {
                     "key": clip.key,
                     "rate": clip.rate,
@@ -195,19 +196,6 @@ class LatentCache:
             "clip_height": clip.cut.height,
             "clip_width": clip.cut.width,
         }
-
-    def _decoded(self, rows: Sequence[int]) -> Iterator[_Decoded]:
-        workers = self._settings.workers
-        return iter(
-            DataLoader(
-                _Clips(self._shards, rows, self._settings),
-                batch_size=None,
-                num_workers=workers,
-                prefetch_factor=2 if workers else None,
-                worker_init_fn=ignore_signals,
-                generator=torch.Generator(),  # else it draws from the global one
-            )
-        )
 
     def _finish(self) -> bool:
         """Write the index, where all shards' files are there."""

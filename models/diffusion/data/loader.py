@@ -1,15 +1,16 @@
-"""Micro-batches read ahead by worker processes."""
+"""Micro-batches, and whatever else is read ahead by worker processes."""
 
 from __future__ import annotations
 
-import itertools
 import logging
 import signal
 import threading
 from collections.abc import Generator, Iterator
+from typing import TypeVar
 
 import torch
 from torch.utils.data import DataLoader, Dataset
+from torch.utils.data._utils import signal_handling
 
 from models.diffusion.data.batch import Batch
 from models.diffusion.data.buckets import Bucket
@@ -17,9 +18,8 @@ from models.diffusion.data.errors import DataError
 from models.diffusion.data.order import Order
 from models.diffusion.data.sample import SampleReader
 
-# What torch says where a worker died.
-_WORKER = "DataLoader worker"
 _TRIES = 3
+Item = TypeVar("Item")
 
 log = logging.getLogger(__name__)
 
@@ -48,38 +48,40 @@ class MicroBatches(Dataset[Batch | DataError]):
         return self._reader.collate(samples, broken)
 
 
-def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefetch: int) -> Generator[Batch]:
-    """The batches first, first + step, … without end; into pinned memory where there is a GPU.
+def read_ahead(
+    dataset: Dataset[Item], numbers: range, workers: int, prefetch: int, *, pin_memory: bool = False
+) -> Generator[Item]:
+    """The items of these numbers, in their order, read by ``workers`` processes, each ``prefetch`` items ahead.
 
-    Where a process that reads dies, as one that used up the memory does, they are all started again at the batch that
-    is next: a batch depends on its number alone.
+    Where a process dies, as one that used up the memory does, they are all started again at the item that is next: an
+    item depends on its number alone.
 
     Raises:
-        DataError: clips cannot be read, or processes died `_TRIES` times at the same batch.
+        DataError: processes died `_TRIES` times at the same item.
     """
-    number, deaths = first, 0
+    done = deaths = 0
     while True:
         loader = DataLoader(
-            batches,
+            dataset,
             batch_size=None,
-            sampler=itertools.count(number, step),
+            sampler=numbers[done:],
             num_workers=workers,
             prefetch_factor=prefetch if workers else None,
-            pin_memory=torch.cuda.is_available(),
-            worker_init_fn=ignore_signals,
+            pin_memory=pin_memory,
+            worker_init_fn=_hear_the_trainer_only,
             generator=torch.Generator(),  # else it draws from the global one
         )
         try:
-            for batch in _started(loader):
-                if isinstance(batch, DataError):
-                    raise batch
-                number, deaths = number + step, 0
-                yield batch
-        except RuntimeError as error:
-            if _WORKER not in str(error):
+            for item in _started(loader):
+                done, deaths = done + 1, 0
+                yield item
+            return
+        except (RuntimeError, OSError, EOFError) as error:
+            # The connection to a process breaks, or torch notices; what is raised in one is "Caught" there.
+            if not workers or str(error).startswith("Caught "):
                 raise
             deaths += 1
-            reason = " ".join(str(error).split())
+            reason = " ".join(str(error).split()) or type(error).__name__
             if deaths == _TRIES:
                 raise DataError(
                     f"a process that reads ahead ended, {_TRIES} times at the same batch: {reason}; "
@@ -88,17 +90,18 @@ def read_ahead(batches: MicroBatches, first: int, step: int, workers: int, prefe
             log.warning("a process that reads ahead ended: %s; started again", reason)
 
 
-def _started(loader: DataLoader[Batch | DataError]) -> Iterator[Batch | DataError]:
+def _started(loader: DataLoader[Item]) -> Iterator[Item]:
     """Torch raises wherever this process is as a worker dies, in the middle of a step too; not so here, where it is
-    noticed when a batch is waited for."""
+    noticed when an item is waited for."""
     before = signal.getsignal(signal.SIGCHLD)
-    batches = iter(loader)
+    items = iter(loader)
     if threading.current_thread() is threading.main_thread() and before is not None:
-        signal.signal(signal.SIGCHLD, before)
-    return batches
+        is_of_torch = getattr(before, "__module__", None) == signal_handling.__name__  # of another loader
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL if is_of_torch else before)
+    return items
 
 
-def ignore_signals(worker: int) -> None:
-    """For a worker as it begins: a signal to all processes of a job is for the trainer, which saves, then ends them."""
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
+def _hear_the_trainer_only(worker: int) -> None:
+    """For a worker as it begins: Ctrl-C is for the trainer, which saves, then ends its workers by SIGTERM."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)

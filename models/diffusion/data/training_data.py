@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import logging
+import sys
 from collections.abc import Generator, Iterator, Sequence
 from difflib import get_close_matches
 
@@ -75,7 +76,7 @@ class TrainingData:
             raise DataError(f"{', '.join(shards)}: no clip can be trained on: {_nothing(self._buckets)}")
         self._latents, self._source = self._find_latents(encoders, needs_pixels)
         self._reader = SampleReader(self._shards, settings, seed, self._latents)
-        self._running: list[Generator[Batch]] = []
+        self._running: list[Generator[Batch | DataError]] = []
         training = self._buckets.training
         self._order = Order(
             [len(bucket.rows) for bucket in training], [bucket.name for bucket in training], self._group_size, seed
@@ -140,9 +141,13 @@ class TrainingData:
         settings = self._settings
         broken: dict[str, Broken] = {}
         tries = 0
-        ahead = read_ahead(batches, first, self._world_size, settings.workers, settings.prefetch)
+        numbers = range(first, sys.maxsize, self._world_size)
+        has_gpu = torch.cuda.is_available()
+        ahead = read_ahead(batches, numbers, settings.workers, settings.prefetch, pin_memory=has_gpu)
         self._running.append(ahead)
         for batch in ahead:
+            if isinstance(batch, DataError):
+                raise batch
             tries += len(batch)
             for one in batch.broken:
                 if one.key not in broken:

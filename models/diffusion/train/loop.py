@@ -112,6 +112,8 @@ class _Loop:
         seconds, waiting = self.clock.read()
         loss, bands = self.meter.read(self.world)
         waiting = max(self.world.gather(waiting))
+        with self.clock.stopped():  # the first time it counts the network's FLOPs
+            utilisation = self._utilisation(samples / seconds)
         told: dict[str, Any] = {
             "loss": loss,
             "loss_by_sigma": bands,
@@ -120,7 +122,7 @@ class _Loop:
             "samples_per_s": samples / seconds,
             "data_wait": waiting,
             "latents": "cached" if self.job.data.uses_cache else "encoded",
-            "mfu": self._utilisation(samples / seconds),
+            "mfu": utilisation,
             "memory_gb": self._memory(),
         }
         self._tell("train", told)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import multiprocessing
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -228,6 +229,22 @@ def test_a_stopped_run_goes_on(tmp_path: Path, shards: str) -> None:
     again = cache(folder)
     assert (again.shards, again.clips, again.is_whole) == (2, 6, True)
     assert cache(folder).clips == 0
+    assert files_of(folder) == files_of(shards)
+
+
+def test_readers_that_are_killed_change_nothing(tmp_path: Path, shards: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.3)
+    folder = make_shards(tmp_path / "all")
+    before, killed = set(multiprocessing.active_children()), []
+
+    def kill(clips: int, total: int) -> None:
+        for process in set(multiprocessing.active_children()) - before:
+            if clips in (1, 5):
+                process.kill()
+                killed.append(process.pid)
+
+    LatentCache(folder, SETTINGS.model_copy(update={"workers": 2}), MODELS).write(kill)
+    assert len(killed) >= 2
     assert files_of(folder) == files_of(shards)
 
 
