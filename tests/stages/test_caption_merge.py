@@ -12,6 +12,7 @@ import pytest
 
 from curation.errors import ItemError, UserError
 from curation.stage import ClipSample
+from models.chat import ChatAnswer
 from stages.caption_merge import COLUMNS, PROMPT, CaptionMerge
 from stages.captioning.answers import judge
 from tests.models.chat_server import KEY, ChatServer, fails, says, serving
@@ -240,6 +241,9 @@ def test_a_real_model_merges_captions() -> None:
         ),
     ]
     results = stage.annotate(clips)
+    alone = stage._model.answer([stage._conversation(clips[1])])[0]
+    assert isinstance(alone, ChatAnswer)
+    assert judge(alone.text, finished=alone.finished, max_words=100).caption == results[1]["caption_llm"]
     assert [result["caption_llm_source"] for result in results] == ["llm", "llm"]
     assert "bike" in str(results[0]["caption_llm"])
     assert "rabbit" in str(results[1]["caption_llm"])

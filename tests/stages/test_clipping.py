@@ -85,15 +85,9 @@ def warnings_of_ffmpeg(path: Path) -> str:
     return result.stderr + ("" if result.returncode == 0 else f"exit status {result.returncode}")
 
 
-@pytest.fixture(scope="module")
-def one_of_each(joined_set: list[Joined]) -> list[Joined]:
-    """One video of each encoding."""
-    return list({video.encoding: video for video in joined_set}.values())
-
-
-def test_copied_clips_are_the_source_frame_for_frame(one_of_each: list[Joined], tmp_path: Path) -> None:
+def test_copied_clips_are_the_source_frame_for_frame(joined_set: list[Joined], tmp_path: Path) -> None:
     kept = usable = 0.0
-    for video in one_of_each:
+    for video in joined_set:
         decoded = decode(video.path)
         source = source_video(video.path, tmp_path / video.name, decoded.index, true_transitions(video))
         clips = list(clipping("copy").split(source))
@@ -107,10 +101,10 @@ def test_copied_clips_are_the_source_frame_for_frame(one_of_each: list[Joined], 
     assert kept >= 0.55 * usable
 
 
-def test_smart_clips_keep_the_shots_and_play_without_a_warning(one_of_each: list[Joined], tmp_path: Path) -> None:
+def test_smart_clips_keep_the_shots_and_play_without_a_warning(joined_set: list[Joined], tmp_path: Path) -> None:
     kept = usable = 0.0
     modes: dict[str, set[str]] = {}
-    for video in one_of_each:
+    for video in joined_set:
         decoded = decode(video.path)
         source = source_video(video.path, tmp_path / video.name, decoded.index, true_transitions(video))
         clips = list(clipping("smart").split(source))

@@ -29,9 +29,9 @@ from models.diffusion.data.errors import ClipError, DataError
 from models.diffusion.data.files import ASIDE
 from models.diffusion.data.fingerprint import FORMAT, Encoders, told
 from models.diffusion.data.latents import CONTEXT, DTYPES, EMPTY, INDEX, INDEX_SCHEMA, TOLD, latents_folder
-from models.diffusion.data.loader import read_ahead
 from models.diffusion.data.picture import Cut
 from models.diffusion.data.pixels import read_pixels
+from models.diffusion.data.read_ahead import read_ahead
 from models.diffusion.data.safetensors_writer import SafetensorsWriter, data_start
 from models.diffusion.data.settings import DataSettings
 from models.diffusion.data.shards import Shards

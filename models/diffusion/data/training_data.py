@@ -17,8 +17,9 @@ from models.diffusion.data.captions import WEIGHTS
 from models.diffusion.data.errors import ClipError, DataError
 from models.diffusion.data.fingerprint import Encoders, obstacle, told
 from models.diffusion.data.latents import Latents, latents_folder, why_not_cached
-from models.diffusion.data.loader import MicroBatches, read_ahead
+from models.diffusion.data.micro_batches import MicroBatches
 from models.diffusion.data.order import Order
+from models.diffusion.data.read_ahead import read_ahead
 from models.diffusion.data.sample import SampleReader
 from models.diffusion.data.settings import DataSettings
 from models.diffusion.data.shards import MOTION, Floats, Shards

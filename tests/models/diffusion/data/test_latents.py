@@ -232,8 +232,8 @@ def test_a_stopped_run_goes_on(tmp_path: Path, shards: str) -> None:
     assert files_of(folder) == files_of(shards)
 
 
-def test_readers_that_are_killed_change_nothing(tmp_path: Path, shards: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.3)
+@pytest.mark.usefixtures("impatient")
+def test_readers_that_are_killed_change_nothing(tmp_path: Path, shards: str) -> None:
     folder = make_shards(tmp_path / "all")
     before, killed = set(multiprocessing.active_children()), []
 

@@ -196,12 +196,6 @@ def test_an_object_store_that_does_not_let_one_in(monkeypatch: pytest.MonkeyPatc
         TrainingData(SETTINGS, ["s3://bucket/shards"], seed=0, batch_size=2)
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch looks every five seconds whether processes live."""
-    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.3)
-
-
 def kill_readers(but: set[Any]) -> None:
     for worker in set(multiprocessing.active_children()) - but:
         assert worker.pid is not None

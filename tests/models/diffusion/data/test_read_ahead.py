@@ -12,13 +12,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader, Dataset
 
-from models.diffusion.data.loader import read_ahead
+from models.diffusion.data.read_ahead import read_ahead
 
-
-@pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Torch looks every five seconds whether processes live."""
-    monkeypatch.setattr("torch.utils.data._utils.MP_STATUS_CHECK_INTERVAL", 0.3)
+pytestmark = pytest.mark.usefixtures("impatient")
 
 
 class Numbers(Dataset[torch.Tensor]):
